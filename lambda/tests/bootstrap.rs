@@ -1,0 +1,214 @@
+//! Runs the built binary against a small fake of the Lambda Runtime API.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the binary sent for one invocation.
+#[derive(Debug)]
+struct Posted {
+    path: String,
+    body: Value,
+}
+
+struct Request {
+    line: String,
+    body: Vec<u8>,
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let header = header.trim().to_ascii_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        assert!(!header.starts_with("transfer-encoding"), "the fake reads no chunks");
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Request { line, body })
+}
+
+fn respond(stream: &mut TcpStream, status: &str, request_id: &str, body: &[u8]) {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Lambda-Runtime-Aws-Request-Id: {request_id}\r\nLambda-Runtime-Deadline-Ms: 9999999999999\r\n\
+         Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:f\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    stream.write_all(body).unwrap();
+}
+
+/// Serves the events one after the other, then leaves the binary waiting.
+fn serve(listener: TcpListener, events: Vec<Vec<u8>>, posted: mpsc::Sender<Posted>) {
+    let mut events: VecDeque<_> = events.into();
+    let mut number = 0;
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(request) = read_request(&mut reader) {
+            if request.line.starts_with("GET /2018-06-01/runtime/invocation/next ") {
+                let Some(event) = events.pop_front() else {
+                    thread::sleep(PATIENCE);
+                    return;
+                };
+                number += 1;
+                respond(&mut stream, "200 OK", &format!("request-{number}"), &event);
+            } else {
+                let path = request.line.split(' ').nth(1).unwrap().to_owned();
+                let body = serde_json::from_slice(&request.body).unwrap();
+                respond(&mut stream, "202 Accepted", "none", b"");
+                if posted.send(Posted { path, body }).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Kills the binary even when an assertion fails.
+struct Bootstrap(Child);
+
+impl Drop for Bootstrap {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the events through the binary; returns what it posted and what it printed.
+fn run(events: &[&[u8]]) -> (Vec<Posted>, Vec<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, receiver) = mpsc::channel();
+    let served = events.iter().map(|event| event.to_vec()).collect();
+    thread::spawn(move || serve(listener, served, sender));
+
+    let child = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", address)
+        .env("AWS_LAMBDA_FUNCTION_NAME", "stock-stream-processor")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut bootstrap = Bootstrap(child);
+    let posted = events.iter().map(|_| receiver.recv_timeout(PATIENCE).expect("an answer")).collect();
+
+    bootstrap.0.kill().unwrap();
+    let mut log = String::new();
+    let mut errors = String::new();
+    bootstrap.0.stdout.take().unwrap().read_to_string(&mut log).unwrap();
+    bootstrap.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "");
+    let lines = log.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    (posted, lines)
+}
+
+fn record(id: &str, data: &str) -> String {
+    let data = base64_simd::STANDARD.encode_to_string(data);
+    format!(r#"{{"recordId": "{id}", "approximateArrivalTimestamp": 1, "data": "{data}"}}"#)
+}
+
+fn event(records: &[String]) -> Vec<u8> {
+    format!(r#"{{"invocationId": "i", "records": [{}]}}"#, records.join(",")).into_bytes()
+}
+
+#[test]
+fn answers_a_batch_and_logs_one_line_a_reason_and_one_a_batch() {
+    let event = event(&[
+        record("a", r#"{"tickerSymbol": "T", "price": 34, "id": 1}"#),
+        record("b", "secret"),
+        record("c", "secret too"),
+        r#"{"recordId": "d"}"#.to_owned(),
+    ]);
+    let (posted, log) = run(&[&event]);
+
+    assert_eq!(posted[0].path, "/2018-06-01/runtime/invocation/request-1/response");
+    let records = posted[0].body["records"].as_array().unwrap();
+    let results: Vec<_> = records
+        .iter()
+        .map(|record| (record["recordId"].as_str().unwrap(), record["result"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        results,
+        [("a", "Ok"), ("b", "ProcessingFailed"), ("c", "ProcessingFailed"), ("d", "ProcessingFailed")]
+    );
+    let row = base64_simd::STANDARD.decode_to_vec(records[0]["data"].as_str().unwrap()).unwrap();
+    let row = String::from_utf8(row).unwrap();
+    let start = r#"{"price": 34.0, "id": 1, "stockId": "T", "tradeTime": "20"#;
+    assert!(row.starts_with(start), "{row}");
+
+    let reasons: Vec<_> = log[..log.len() - 1]
+        .iter()
+        .map(|line| {
+            assert_eq!(line["level"], "WARN");
+            (
+                line["reason"].as_str().unwrap(),
+                line["records"].as_u64().unwrap(),
+                line["firstRecordId"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(reasons, [("not JSON", 2, "b"), ("no data", 1, "d")]);
+    let batch = log.last().unwrap();
+    assert_eq!(batch["requestId"], "request-1");
+    assert_eq!((&batch["records"], &batch["ok"], &batch["failed"]), (&4.into(), &1.into(), &3.into()));
+    assert!(batch["milliseconds"].is_f64());
+    assert!(!format!("{log:?}").contains("secret"));
+}
+
+#[test]
+fn a_malformed_event_is_an_error_answer_and_the_next_event_is_served() {
+    let good = event(&[record("a", r#"{"id": 1}"#)]);
+    let (posted, log) = run(&[
+        b"no JSON: secret",
+        br#"{"Records": ["secret"]}"#,
+        br#"{"records": "secret"}"#,
+        br#"{"records": [{"data": "secret"}]}"#,
+        &[b'"', 0xff, b'"'],
+        b"",
+        &good,
+    ]);
+    let expected = [
+        "the event is not JSON (line 1, column 2)",
+        "not a Firehose event (line 1, column 23)",
+        "not a Firehose event (line 1, column 20)",
+        "record 0 has no recordId",
+        "the event is not JSON (line 1, column 2)",
+        "the event is not JSON (line 1, column 0)",
+    ];
+    for (index, message) in expected.into_iter().enumerate() {
+        let path = format!("/2018-06-01/runtime/invocation/request-{}/error", index + 1);
+        assert_eq!(posted[index].path, path);
+        assert_eq!(posted[index].body["errorType"], "EventError");
+        assert_eq!(posted[index].body["errorMessage"], message);
+        assert_eq!(log[index]["error"], message);
+        assert_eq!(log[index]["level"], "ERROR");
+    }
+    assert_eq!(posted[6].path, "/2018-06-01/runtime/invocation/request-7/response");
+    assert_eq!(posted[6].body["records"][0]["result"], "Ok");
+    assert!(!format!("{log:?}").contains("secret"));
+}

@@ -1,0 +1,264 @@
+//! Compiles the processor that comes with kinesis-stack. Its sources are part of this binary, so an installed
+//! tool needs nothing but cargo, and what is built once is found again by the sources' hash.
+
+use super::{hexadecimal, package};
+use crate::error::{Error, Kind};
+use crate::event::{Event, Reporter};
+use crate::template::Architecture;
+use anyhow::{Context, Result};
+use include_dir::{Dir, DirEntry, include_dir};
+use sha2::{Digest, Sha256};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/lambda");
+
+/// The versions that were tested. Cargo drops from it what the processor alone doesn't need.
+const LOCK: &str = include_str!("../../Cargo.lock");
+
+/// The workspace that the sources are built in. A profile only counts at its root.
+const WORKSPACE: &str = r#"[workspace]
+members = ["lambda"]
+resolver = "3"
+
+[profile.release]
+opt-level = 3
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+strip = true
+"#;
+
+/// How a processor is compiled on this machine.
+#[derive(Debug, PartialEq, Eq)]
+struct Recipe {
+    /// The subcommand of cargo and the `--target`.
+    arguments: [&'static str; 2],
+    /// The target's folder in the target directory.
+    target: &'static str,
+    /// Whether the C library is linked in. Zig links against an old one instead.
+    is_static: bool,
+}
+
+/// On Linux the compiler at hand makes a program that needs no C library; everything else goes through
+/// `cargo zigbuild`, which brings its own linker.
+fn recipe(os: &str, machine: &str, architecture: Architecture, has_zigbuild: bool) -> Result<Recipe, Error> {
+    let target = match architecture {
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+    };
+    if os == "linux" && target.starts_with(machine) {
+        return Ok(Recipe { arguments: ["build", target], target, is_static: true });
+    }
+    if has_zigbuild {
+        // Amazon Linux 2023 has glibc 2.34.
+        let versioned = match architecture {
+            Architecture::X86_64 => "x86_64-unknown-linux-gnu.2.34",
+            Architecture::Arm64 => "aarch64-unknown-linux-gnu.2.34",
+        };
+        return Ok(Recipe { arguments: ["zigbuild", versioned], target, is_static: false });
+    }
+    Err(Error::new(Kind::Failed, format!("this machine has no compiler for {target}")).remedy(format!(
+        "Install cargo-zigbuild and run `rustup target add {target}`, or pass a ready processor with --processor FILE."
+    )))
+}
+
+/// The zip of an earlier build of the same sources.
+pub fn cached(cache: &Path, architecture: Architecture) -> Option<Vec<u8>> {
+    fs::read(zip_path(cache, architecture)).ok()
+}
+
+/// Compiles, packs, and keeps the zip for the next time.
+pub fn build(cache: &Path, architecture: Architecture, reporter: &dyn Reporter) -> Result<Vec<u8>> {
+    let cargo = Tool::find()?;
+    let recipe = recipe(
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        architecture,
+        program("cargo-zigbuild").is_some(),
+    )?;
+    let directory = cache.join("processor");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    // Two builds at once would write to one target directory: the second waits, and finds the first one's zip.
+    let lock = File::create(directory.join("build.lock")).context("cannot create the build's lock")?;
+    lock.lock().context("cannot lock the build")?;
+    if let Some(zip) = cached(cache, architecture) {
+        return Ok(zip);
+    }
+    reporter.tell(&Event::ProcessorBuilding { architecture: architecture.name().to_owned() });
+
+    let source = directory.join("source");
+    write_sources(&source)
+        .with_context(|| format!("cannot write the processor's sources to {}", source.display()))?;
+    let target = directory.join("target");
+    let output = cargo.command(&recipe, &source, &target).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::new(Kind::Failed, "the processor could not be compiled")
+            .because(format!("cargo said:\n{}", text.trim_end()))
+            .remedy("Mend what cargo names, or pass a ready processor with --processor FILE.")
+            .into());
+    }
+    let binary = target.join(recipe.target).join("release").join("bootstrap");
+    let binary = fs::read(&binary).with_context(|| format!("cargo left no {}", binary.display()))?;
+    let zip = package::pack(&binary)?;
+    let path = zip_path(cache, architecture);
+    let partial = path.with_extension("partial");
+    fs::write(&partial, &zip)
+        .and_then(|()| fs::rename(&partial, &path))
+        .context("cannot keep the processor's zip")?;
+    Ok(zip)
+}
+
+/// The cargo that is used, and where it keeps the sources of dependencies.
+struct Tool {
+    cargo: PathBuf,
+    home: Option<PathBuf>,
+}
+
+impl Tool {
+    fn find() -> Result<Self> {
+        let home = std::env::var_os("CARGO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+        let beside = home.as_ref().map(|home| home.join("bin/cargo")).filter(|path| path.is_file());
+        let Some(cargo) = program("cargo").or(beside) else {
+            return Err(Error::new(
+                Kind::Failed,
+                "the processor cannot be compiled: there is no cargo on this machine",
+            )
+            .remedy("Install Rust from https://rustup.rs, or pass a ready processor with --processor FILE.")
+            .into());
+        };
+        Ok(Tool { cargo, home })
+    }
+
+    /// What decides the bytes of the binary is fixed here, not taken from the user's environment; paths of
+    /// this machine are kept out of it, so that two machines with one compiler make the same zip.
+    fn command(&self, recipe: &Recipe, source: &Path, target: &Path) -> Command {
+        let mut flags: Vec<OsString> = Vec::new();
+        if recipe.is_static {
+            flags.extend(["-C".into(), "target-feature=+crt-static".into()]);
+        }
+        let mut remap = |from: &Path, to: &str| {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(from);
+            flag.push("=");
+            flag.push(to);
+            flags.push(flag);
+        };
+        remap(source, "/kinesis-stack");
+        if let Some(home) = &self.home {
+            remap(home, "/cargo");
+        }
+        let mut command = Command::new(&self.cargo);
+        let [subcommand, triple] = recipe.arguments;
+        command
+            .args([subcommand, "--release", "--package", "kinesis-stack-processor", "--bin", "bootstrap"])
+            .args(["--target", triple])
+            .current_dir(source)
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join(std::ffi::OsStr::new("\x1f")))
+            .env("CARGO_TERM_COLOR", "never")
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_BUILD_TARGET")
+            .env_remove("CARGO_BUILD_RUSTFLAGS")
+            .stdin(std::process::Stdio::null());
+        // Profiles may be overridden by variables; ours may not.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PROFILE_"))
+        {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+/// Where a program lies on the PATH.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
+}
+
+fn zip_path(cache: &Path, architecture: Architecture) -> PathBuf {
+    cache.join("processor").join(format!("{}-{}.zip", &sources_hash()[..16], architecture.name()))
+}
+
+/// The SHA-256 over all that decides what is built.
+fn sources_hash() -> String {
+    let mut hash = Sha256::new();
+    for (path, content) in sources() {
+        hash.update(path.to_string_lossy().as_bytes());
+        hash.update([0]);
+        hash.update(u64::try_from(content.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(content);
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// Every file of the workspace that is built, sorted by path.
+fn sources() -> Vec<(PathBuf, &'static [u8])> {
+    fn collect(directory: &'static Dir<'static>, files: &mut Vec<(PathBuf, &'static [u8])>) {
+        for entry in directory.entries() {
+            match entry {
+                DirEntry::Dir(directory) => collect(directory, files),
+                DirEntry::File(file) => files.push((Path::new("lambda").join(file.path()), file.contents())),
+            }
+        }
+    }
+    let mut files = vec![
+        (PathBuf::from("Cargo.toml"), WORKSPACE.as_bytes()),
+        (PathBuf::from("Cargo.lock"), LOCK.as_bytes()),
+    ];
+    collect(&SOURCES, &mut files);
+    // Tests and benchmarks don't decide what is built.
+    files.retain(|(path, _)| !path.starts_with("lambda/tests") && !path.starts_with("lambda/benches"));
+    files.sort();
+    files
+}
+
+fn write_sources(directory: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for (path, content) in sources() {
+        let path = directory.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_native_compiler_is_used_where_it_can_be_and_zig_elsewhere() {
+        let native = recipe("linux", "x86_64", Architecture::X86_64, false).unwrap();
+        assert_eq!(native.arguments, ["build", "x86_64-unknown-linux-gnu"]);
+        assert!(native.is_static);
+        let cross = recipe("linux", "x86_64", Architecture::Arm64, true).unwrap();
+        assert_eq!(cross.arguments, ["zigbuild", "aarch64-unknown-linux-gnu.2.34"]);
+        assert!(recipe("macos", "aarch64", Architecture::Arm64, true).is_ok());
+    }
+
+    #[test]
+    fn without_a_compiler_for_the_target_the_error_says_what_to_install() {
+        let error = recipe("macos", "aarch64", Architecture::Arm64, false).unwrap_err();
+        assert!(error.remedies[0].contains("cargo-zigbuild") && error.remedies[0].contains("--processor"));
+    }
+
+    #[test]
+    fn the_embedded_sources_are_complete() {
+        let names: Vec<PathBuf> = sources().into_iter().map(|(path, _)| path).collect();
+        assert!(names.contains(&PathBuf::from("lambda/Cargo.toml")));
+        assert!(names.iter().any(|name| name.starts_with("lambda/src")));
+    }
+}

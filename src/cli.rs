@@ -1,0 +1,278 @@
+//! What was typed. What it means is settled in `settings`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// From nothing to a running Kinesis → Firehose → Lambda → S3 pipeline in one CloudFormation stack, and back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kinesis-stack",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  kinesis-stack demo                       the whole tour on this machine, without an AWS account
+  kinesis-stack up                         bring the environment `dev` up in your AWS account
+  kinesis-stack up --env pr-42 --yes       the same for another environment, without a question
+  kinesis-stack produce --records 100      send it 100 trades
+  kinesis-stack results --wait 100         show the transformed rows as soon as they landed
+  kinesis-stack down                       tear it down until nothing is left
+
+Exit codes:
+  0 done, also when nothing had to change   5 refused: needs consent, or belongs to somebody else
+  1 failed otherwise                        6 no such environment
+  2 bad input, nothing was called           7 time ran out, the operation goes on
+  3 credentials or permissions              8 gone, but leftovers are named
+  4 deployment failed, cause printed        130, 143 ended by SIGINT, SIGTERM"
+)]
+pub struct Cli {
+    /// Options that every verb takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// The environment [else KINESIS_STACK_ENV, the file's `env`, `dev`]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// The local cloud on this machine instead of AWS: no account, no credentials
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// The AWS region [else AWS_REGION, the file's `region`, the profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The AWS profile [else AWS_PROFILE, the file's `profile`]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub profile: Option<String>,
+    /// The settings file [else KINESIS_STACK_CONFIG, kinesis-stack.yaml where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<String>,
+    /// What stdout is for: text for people, json for programs
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Output::Text, hide_possible_values = true)]
+    pub output: Output,
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
+    pub color: Color,
+    /// Say nothing but data, questions and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Show each call made, and each retry
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The form of what goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs: one document, or one object a line.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Bring an environment up, or up to date
+    Up(Up),
+    /// Show what `up` would change, and change nothing
+    Plan(Plan),
+    /// Show an environment: its state, resources, outputs and code
+    Status(Status),
+    /// Tear an environment down, with its data, until nothing is left
+    Down(Down),
+    /// List the environments of this account and region
+    List,
+    /// Send trades to the data stream
+    Produce(Produce),
+    /// Show the rows that landed in the bucket
+    Results(Results),
+    /// Print the CloudFormation template (no network, no credentials)
+    Render(Render),
+    /// Look after the local cloud
+    #[command(subcommand)]
+    Local(Local),
+    /// The whole tour on this machine: up, 100 trades, their rows
+    Demo,
+}
+
+/// What of the pipeline can be chosen.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Pipeline")]
+pub struct Shape {
+    /// Shards of the data stream: 1 to 500 [else the file's `shards`, 1]
+    #[arg(long, value_name = "N")]
+    pub shards: Option<String>,
+    /// How long the data stream keeps records: 1d to 365d [else the file's, 1d]
+    #[arg(long, value_name = "DURATION")]
+    pub stream_retention: Option<String>,
+    /// How long Firehose gathers rows for an object: 0s to 15m [else the file's, 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub buffer_interval: Option<String>,
+    /// How many MiB Firehose gathers for an object: 1 to 128 [else the file's, 5]
+    #[arg(long, value_name = "MIB")]
+    pub buffer_size: Option<String>,
+    /// How long logs are kept: 1d, 3d, 5d, 7d, 14d, 30d, … [else the file's, 7d]
+    #[arg(long, value_name = "DURATION")]
+    pub log_retention: Option<String>,
+    /// What the processor runs on: x86_64 or arm64 [else the file's, this machine's]
+    #[arg(long, value_name = "NAME")]
+    pub architecture: Option<String>,
+}
+
+/// Where the processor's code comes from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Processor {
+    /// A ready zip or `bootstrap` binary [else the file's, the processor that comes with the tool]
+    #[arg(long, value_name = "FILE")]
+    pub processor: Option<String>,
+}
+
+/// `up`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack up --local
+  kinesis-stack up --env pr-42 --shards 2 --yes --output json
+  kinesis-stack up --processor target/lambda/bootstrap.zip")]
+pub struct Up {
+    /// Where the processor's code comes from.
+    #[command(flatten)]
+    pub processor: Processor,
+    /// Answer every question with yes
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop watching after this long; the operation goes on
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub timeout: String,
+    /// What of the pipeline is chosen.
+    #[command(flatten)]
+    pub shape: Shape,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Where the processor's code comes from.
+    #[command(flatten)]
+    pub processor: Processor,
+    /// What of the pipeline is chosen.
+    #[command(flatten)]
+    pub shape: Shape,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Where the processor's code comes from.
+    #[command(flatten)]
+    pub processor: Processor,
+}
+
+/// `down`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack down --local
+  kinesis-stack down --env pr-42 --yes")]
+pub struct Down {
+    /// Answer every question with yes; without it and without a terminal, data is never deleted
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop watching after this long; the deletion goes on
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub timeout: String,
+}
+
+/// `produce`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack produce                          one trade a second until Ctrl-C
+  kinesis-stack produce --records 100            100 trades, as fast as the stream takes them
+  kinesis-stack produce --rate 50 --duration 10m")]
+pub struct Produce {
+    /// How many records to send [until Ctrl-C]
+    #[arg(long, value_name = "N")]
+    pub records: Option<String>,
+    /// Records a second [with --records as fast as the stream takes them, else 1]
+    #[arg(long, value_name = "R")]
+    pub rate: Option<String>,
+    /// How long to send
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<String>,
+    /// Makes the same trades again [different ones each time]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<String>,
+}
+
+/// `results`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack results --wait 100
+  kinesis-stack results --format csv > trades.csv
+  kinesis-stack results | jq .price")]
+pub struct Results {
+    /// How to print rows: table, jsonl or csv [table on a terminal, jsonl in a pipe]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub format: Option<Format>,
+    /// Wait until this many rows are in the bucket, older ones included
+    #[arg(long, value_name = "N")]
+    pub wait: Option<String>,
+    /// How long to wait at most
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub timeout: String,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns.
+    Table,
+    /// One JSON object a line, as it lies in the bucket.
+    Jsonl,
+    /// Comma-separated, with a header.
+    Csv,
+}
+
+/// `render`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack render --env dev > template.yaml
+  aws cloudformation deploy --template-file template.yaml --stack-name kinesis-stack-dev \\
+    --parameter-overrides ProcessorBucket=… ProcessorKey=… --capabilities CAPABILITY_NAMED_IAM \\
+    --tags kinesis-stack:environment=dev")]
+pub struct Render {
+    /// What of the pipeline is chosen.
+    #[command(flatten)]
+    pub shape: Shape,
+}
+
+/// `local`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Local {
+    /// Whether it runs, where, and what it holds
+    Status,
+    /// End it, with everything in it
+    Stop,
+    /// Print its log
+    Logs,
+}

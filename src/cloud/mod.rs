@@ -1,0 +1,195 @@
+//! How SDK clients are built: region, profile, endpoint, retries, time-outs. Nothing here knows what they are
+//! used for, and nothing above knows which cloud they talk to.
+
+pub mod calls;
+pub mod fault;
+
+use crate::error::{Error, Kind};
+use crate::event::Reporter;
+use crate::settings::Place;
+use anyhow::Result;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use calls::Calls;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One client a service, all built alike.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// The region that they talk to.
+    pub region: String,
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Firehose.
+    pub firehose: aws_sdk_firehose::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// Kinesis Data Streams.
+    pub kinesis: aws_sdk_kinesis::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// STS.
+    pub sts: aws_sdk_sts::Client,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The twelve digits of the account.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+macro_rules! client {
+    ($service:ident, $config:expr, $calls:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($config).interceptor($calls.clone()).build(),
+        )
+    };
+}
+
+impl Clients {
+    /// Clients on this configuration. Each call is told to the reporter.
+    pub fn new(config: &SdkConfig, reporter: &Arc<dyn Reporter>) -> Result<Self> {
+        let region = config.region().map(|region| region.as_ref().to_owned()).ok_or_else(no_region)?;
+        let calls = Calls::new(reporter.clone());
+        // An endpoint of the user's own rarely has a DNS name for each bucket.
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(
+                config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some(),
+            )
+            .interceptor(calls.clone())
+            .build();
+        Ok(Clients {
+            region,
+            cloudformation: client!(aws_sdk_cloudformation, config, calls),
+            logs: client!(aws_sdk_cloudwatchlogs, config, calls),
+            firehose: client!(aws_sdk_firehose, config, calls),
+            iam: client!(aws_sdk_iam, config, calls),
+            kinesis: client!(aws_sdk_kinesis, config, calls),
+            lambda: client!(aws_sdk_lambda, config, calls),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sts: client!(aws_sdk_sts, config, calls),
+        })
+    }
+
+    /// Who calls, by STS.
+    pub async fn identity(&self) -> Result<Identity> {
+        let answer = self.sts.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| fault::explain(error, "find out which AWS account this is"))?;
+        Ok(Identity {
+            account: answer.account().unwrap_or_default().to_owned(),
+            arn: answer.arn().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// The configuration for a place. `endpoint` is the local cloud's, where it is meant.
+pub async fn configuration(place: &Place, endpoint: Option<&str>) -> Result<SdkConfig> {
+    match place {
+        Place::Local { region } => Ok(local(region, endpoint.unwrap_or_default())),
+        Place::Aws { region, profile } => aws(region.as_deref(), profile.as_deref()).await,
+    }
+}
+
+/// AWS, found as every SDK finds it. Two things the Rust SDK doesn't read by itself: AWS_CA_BUNDLE and the
+/// proxy variables.
+async fn aws(region: Option<&str>, profile: Option<&str>) -> Result<SdkConfig> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https_client(std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()))?)
+        .retry_config(retries())
+        .timeout_config(timeouts());
+    if let Ok(name) = AppName::new(APP_NAME) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    Ok(loader.load().await)
+}
+
+/// The local cloud: test credentials, and neither the environment's variables nor any file is read.
+fn local(region: &str, endpoint: &str) -> SdkConfig {
+    let http = Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build_http()
+    });
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("test", "test", None)))
+        .http_client(http)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .build()
+}
+
+fn https_client(ca_bundle: Option<String>) -> Result<SharedHttpClient> {
+    let mut tls = TlsContext::builder();
+    if let Some(path) = ca_bundle {
+        let bad = |cause: String| {
+            Error::new(Kind::BadInput, format!("cannot use the certificates of AWS_CA_BUNDLE `{path}`"))
+                .because(cause)
+                .remedy("Let AWS_CA_BUNDLE name a file of PEM certificates, or unset it.")
+        };
+        let pem = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
+        // The SDK panics on a bundle that holds no certificate.
+        if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+            return Err(bad("it holds no PEM certificate".to_owned()).into());
+        }
+        tls = tls.with_trust_store(TrustStore::empty().with_pem_certificate(pem));
+    }
+    let tls = tls.build()?;
+    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls.clone())
+            .build()
+    }))
+}
+
+const APP_NAME: &str = concat!("kinesis-stack-", env!("CARGO_PKG_VERSION"));
+
+/// Enough to ride out half a minute of throttling; whoever polls goes on after that.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10))
+}
+
+/// The read time-out is long, since an emulator may transform 500 records inside one PutRecords.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(120))
+        .build()
+}
+
+fn no_region() -> Error {
+    Error::new(Kind::BadInput, "no AWS region is set")
+        .remedy("Name one, for instance --region eu-central-1, or set AWS_REGION.")
+        .remedy("Or use --local: the local cloud needs neither region nor account.")
+}

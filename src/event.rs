@@ -1,0 +1,216 @@
+//! All that an engine can say: what happened, as data with a stable code. Only `report` turns it into words.
+//!
+//! In `--output json` each event is one line: `time`, `code`, `env`, and the fields of its variant. Codes and
+//! fields are part of the contract: add to them, never change them.
+
+use crate::stack::plan::{Operation, Plan};
+use crate::stack::status::StackStatus;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Something that happened.
+#[allow(missing_docs)] // a variant's fields say what they are; units stand in their names
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Event {
+    /// The demonstration is about to run this command line.
+    Command { line: String },
+    /// The demonstration has ended; this command takes down what it built.
+    DemoEnded { command: String },
+    /// The local cloud is being installed into the user's cache directory (once).
+    LocalInstalling { version: String },
+    /// The local cloud is being started.
+    LocalStarting { version: String },
+    /// The local cloud answers. `started` is false where it was already there.
+    LocalReady { endpoint: String, pid: u32, started: bool },
+    /// The local cloud was ended, with its children and files.
+    LocalStopped,
+    /// The processor is being compiled.
+    ProcessorBuilding { architecture: String },
+    /// The processor's zip is at hand. `built` is false where it lay in the cache or came with `--processor`.
+    ProcessorReady { sha256: String, bytes: u64, built: bool, seconds: f64 },
+    /// The artifact bucket did not exist and was made.
+    ArtifactBucketCreated { bucket: String },
+    /// The processor's zip lies in the artifact bucket. `uploaded` is false where it lay there already.
+    ArtifactReady { bucket: String, key: String, uploaded: bool },
+    /// What a change set would do.
+    Plan(Plan),
+    /// Nothing has to change.
+    Unchanged { stack: String },
+    /// Somebody else's operation runs on the stack; it is watched to its end first.
+    OperationInProgress { stack: String, status: StackStatus },
+    /// A stack that holds nothing stands in the way and is deleted first.
+    Clearing { stack: String, status: StackStatus },
+    /// CloudFormation was asked to act.
+    OperationStarted { operation: Operation, stack: String, stack_id: String },
+    /// A resource, or the stack itself, entered a state.
+    Resource(ResourceEvent),
+    /// A look at the operation failed (throttled, lost network): it is looked at again.
+    PollFailed { reason: String, retry_seconds: f64 },
+    /// What `down` is about to remove.
+    Removal { stack: String, resources: Vec<Removed>, bucket: Option<String>, data: Option<DataFound> },
+    /// Objects are being deleted from a bucket: so many versions and bytes so far.
+    Emptying { bucket: String, versions: u64, bytes: u64 },
+    /// The bucket holds nothing any more.
+    Emptied { bucket: String, versions: u64, bytes: u64, seconds: f64 },
+    /// Data arrived in the bucket after it was emptied: once more.
+    EmptyingAgain { bucket: String, attempt: u32 },
+    /// A service was asked whether something of the environment is left.
+    Checked { service: String, name: String, left: bool },
+    /// How far the producer is.
+    Producing(Produced),
+    /// How many rows have landed so far.
+    WaitingForRows { rows: u64, wanted: u64 },
+    /// The rows that landed were printed.
+    RowsRead(RowsRead),
+    /// A call to a service ended (shown with `-v`). `attempt` counts from 1.
+    Call { service: String, operation: String, attempt: u32, outcome: String, milliseconds: u64 },
+    /// The command reached its end. Always the last line of a command that did.
+    Done(Box<Done>),
+}
+
+/// One line of a stack's history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceEvent {
+    /// The name in the template; the stack's own name for the stack itself.
+    pub logical_id: String,
+    /// For instance `AWS::Kinesis::Stream`.
+    pub resource_type: String,
+    /// CloudFormation's own word.
+    pub status: String,
+    /// How far that is from the end.
+    pub progress: Progress,
+    /// CloudFormation's sentence, where it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seconds since the resource's work began, by the service's own clock, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+}
+
+/// How far a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// Being worked on.
+    Working,
+    /// Ended well.
+    Complete,
+    /// Ended badly.
+    Failed,
+}
+
+/// A resource that `down` removes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// The name in the template.
+    pub logical_id: String,
+    /// For instance `AWS::Kinesis::Stream`.
+    pub resource_type: String,
+    /// The name in the account.
+    pub physical_id: String,
+}
+
+/// What a bucket holds. Counts every version and delete marker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DataFound {
+    /// Object versions and delete markers.
+    pub objects: u64,
+    /// Their size together.
+    pub bytes: u64,
+    /// When the newest was written, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    /// Whether all was counted. A large bucket is counted in part.
+    pub complete: bool,
+}
+
+/// The producer's account: `sent` records were accepted by the stream, each exactly once as far as it said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Produced {
+    /// Accepted by the stream.
+    pub sent: u64,
+    /// Refused by the stream and sent again (each time counts).
+    pub resent: u64,
+    /// Given up on.
+    pub lost: u64,
+    /// Bytes of data accepted.
+    pub bytes: u64,
+    /// Since the first record.
+    pub seconds: f64,
+}
+
+/// What was found where rows land.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RowsRead {
+    /// Objects read.
+    pub objects: u64,
+    /// Rows printed.
+    pub rows: u64,
+    /// Pieces that are no rows, and are not printed.
+    pub not_rows: u64,
+    /// The first object with such a piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_rows_in: Option<String>,
+    /// Objects that were deleted while they were to be read.
+    pub gone: u64,
+    /// Fields that turned up too late to get a column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// How a command ended well. Fields that don't apply to the command are left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Done {
+    /// The verb: `up`, `down`, `produce`, …
+    pub command: String,
+    /// False where nothing had to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
+    /// The stack's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// The stack's ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack_id: Option<String>,
+    /// The stack's outputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<BTreeMap<String, String>>,
+    /// The producer's account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub produced: Option<Produced>,
+    /// All that was asked for and found gone, as `service name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Vec<String>>,
+    /// Seconds from the first call to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// What a person would type next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<NextStep>,
+}
+
+/// A command that a person may want next, and what for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextStep {
+    /// The command line.
+    pub command: String,
+    /// What it does, in a few words.
+    pub does: String,
+}
+
+/// A question with a yes or no answer. Without anybody to ask, the answer is `no`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The question, without question mark or choices.
+    pub text: String,
+}
+
+/// Where events go. The engines know nothing else of the world that reads them.
+pub trait Reporter: Send + Sync {
+    /// Something happened. Must be quick and must not fail.
+    fn tell(&self, event: &Event);
+
+    /// Asks, and blocks until there is an answer. `None` where nobody is there to answer.
+    fn ask(&self, question: &Question) -> Option<bool>;
+}

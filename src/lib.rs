@@ -1,0 +1,39 @@
+//! `kinesis-stack`: from nothing to a running stream-processing environment, and back to nothing.
+//!
+//! The rooms, from the ground up; each imports only from above it in this list, and nobody reaches back:
+//!
+//! | room | job |
+//! |---|---|
+//! | [`error`] | every way to end other than well, and its exit code |
+//! | [`cli`] | what was typed |
+//! | [`environment`] | every physical name and tag |
+//! | [`template`] | the CloudFormation template |
+//! | [`settings`] | what was meant; all rules about input |
+//! | [`event`] | all that an engine can say |
+//! | [`cloud`] | SDK clients, and what their errors mean |
+//! | [`artifact`] | the processor's zip |
+//! | [`local`] | the local cloud |
+//! | [`stack`], [`data`] | the engines: all that reads or changes an account |
+//! | [`report`] | all that prints |
+//! | [`commands`], [`demo`] | one verb, from settings to exit code |
+//!
+//! (`event` names the plan and the states of `stack`, which are plain values without clients.)
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod artifact;
+pub mod cli;
+pub mod cloud;
+pub mod commands;
+pub mod data;
+pub mod demo;
+pub mod environment;
+pub mod error;
+pub mod event;
+pub mod local;
+pub mod report;
+pub mod settings;
+pub mod signals;
+pub mod stack;
+pub mod template;

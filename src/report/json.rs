@@ -1,0 +1,150 @@
+//! Events as JSON lines. Questions still go to the person at the terminal.
+
+use super::{Look, Verbosity, human};
+use crate::error::Error;
+use crate::event::{Event, Question, Reporter};
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+/// Writes one JSON object a line.
+pub struct JsonLines {
+    env: String,
+    verbosity: Verbosity,
+    interactive: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: Box<dyn Write + Send>,
+    /// The stack that was last acted on: a failure names it.
+    stack: Option<(String, String)>,
+}
+
+impl JsonLines {
+    /// Writes to `out`.
+    pub fn new(look: &Look, env: &str, out: Box<dyn Write + Send>) -> Self {
+        JsonLines {
+            env: env.to_owned(),
+            verbosity: look.verbosity,
+            interactive: look.interactive,
+            state: Mutex::new(State { out, stack: None }),
+        }
+    }
+
+    /// The last line of a command that failed.
+    pub fn failure(&self, error: &Error) {
+        let mut fields = Map::new();
+        fields.insert("code".to_owned(), json!("failed"));
+        fields.insert("exit".to_owned(), json!(error.kind.exit_code()));
+        if let Some((stack, stack_id)) = &self.lock().stack {
+            fields.insert("stack".to_owned(), json!(stack));
+            fields.insert("stack_id".to_owned(), json!(stack_id));
+        }
+        if let Ok(Value::Object(error)) = serde_json::to_value(error) {
+            fields.extend(error);
+        }
+        self.write(fields);
+    }
+
+    fn write(&self, fields: Map<String, Value>) {
+        let mut line = Map::new();
+        line.insert("time".to_owned(), json!(now()));
+        let code = fields.get("code").cloned().unwrap_or_default();
+        line.insert("code".to_owned(), code);
+        line.insert("env".to_owned(), json!(self.env));
+        line.extend(fields.into_iter().filter(|(name, _)| name != "code"));
+        let mut state = self.lock();
+        // A reader that went away must not stop a deployment half-way.
+        let _ = writeln!(state.out, "{}", Value::Object(line)).and_then(|()| state.out.flush());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now).to_string()
+}
+
+impl Reporter for JsonLines {
+    fn tell(&self, event: &Event) {
+        match event {
+            Event::Call { .. } if self.verbosity < Verbosity::Verbose => return,
+            // The last line counts; -q leaves out all before it.
+            Event::Done(_) => {}
+            _ if self.verbosity == Verbosity::Quiet => return,
+            Event::OperationStarted { stack, stack_id, .. } => {
+                self.lock().stack = Some((stack.clone(), stack_id.clone()));
+            }
+            _ => {}
+        }
+        if let Ok(Value::Object(fields)) = serde_json::to_value(event) {
+            self.write(fields);
+        }
+    }
+
+    fn ask(&self, question: &Question) -> Option<bool> {
+        self.interactive.then(|| human::ask_at_terminal(question))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Color, Output};
+    use crate::error::Kind;
+    use crate::event::Done;
+    use crate::stack::plan::Operation;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_line_has_time_code_and_env_first_and_a_failure_names_the_stack() {
+        let buffer = Buffer::default();
+        let look = Look::new(Output::Json, Color::Never, false, false);
+        let lines = JsonLines::new(&look, "dev", Box::new(buffer.clone()));
+        lines.tell(&Event::OperationStarted {
+            operation: Operation::Create,
+            stack: "kinesis-stack-dev".to_owned(),
+            stack_id: "arn:1".to_owned(),
+        });
+        lines.tell(&Event::Call {
+            service: "S3".to_owned(),
+            operation: "HeadBucket".to_owned(),
+            attempt: 1,
+            outcome: "200".to_owned(),
+            milliseconds: 1,
+        });
+        lines.tell(&Event::Done(Box::new(Done { command: "up".to_owned(), ..Done::default() })));
+        lines.failure(&Error::new(Kind::DeploymentFailed, "no").because("cause").remedy("do"));
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let objects: Vec<Map<String, Value>> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects.len(), 3, "{text}");
+        for object in &objects {
+            assert_eq!(object.keys().take(3).collect::<Vec<_>>(), ["time", "code", "env"]);
+        }
+        assert_eq!(objects[1]["code"], "done");
+        let failed = &objects[2];
+        assert_eq!((failed["code"].as_str(), failed["exit"].as_u64()), (Some("failed"), Some(4)));
+        assert_eq!(failed["kind"], "deployment-failed");
+        assert_eq!((&failed["stack_id"], &failed["cause"]), (&json!("arn:1"), &json!("cause")));
+        assert_eq!(failed["remedies"], json!(["do"]));
+    }
+}

@@ -1,0 +1,214 @@
+//! The only code that prints: events, answers and failures, for people or for programs.
+
+mod failure;
+mod human;
+mod json;
+mod screen;
+mod table;
+mod words;
+
+pub use table::Table;
+
+use crate::cli::{Color, Output};
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::local;
+use crate::stack::fleet::Listed;
+use crate::stack::inspect::Inspection;
+use crate::stack::plan::Plan;
+use human::Human;
+use json::JsonLines;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Data, questions and errors.
+    Quiet,
+    /// And what happens.
+    Normal,
+    /// And each call made.
+    Verbose,
+}
+
+/// How to print, settled once.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// For people or for programs.
+    pub output: Output,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Whether stdout gets colour.
+    pub color_stdout: bool,
+    /// Whether stderr gets colour.
+    pub color_stderr: bool,
+    /// Whether stderr is a terminal that can show progress.
+    pub live: bool,
+    /// Whether a person is there to answer: stdin and stderr are terminals.
+    pub interactive: bool,
+    /// Whether stdout is a terminal.
+    pub stdout_is_terminal: bool,
+}
+
+impl Look {
+    /// Settles it from what was typed and from what the process is attached to.
+    pub fn new(output: Output, color: Color, quiet: bool, verbose: bool) -> Self {
+        let (stdin, stdout, stderr) =
+            (io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal());
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colored = |terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !is_set("NO_COLOR") && !is_dumb,
+        };
+        let verbosity = match (quiet, verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        Look {
+            output,
+            verbosity,
+            color_stdout: colored(stdout),
+            color_stderr: colored(stderr),
+            live: stderr && !is_dumb && output == Output::Text,
+            interactive: stdin && stderr,
+            stdout_is_terminal: stdout,
+        }
+    }
+}
+
+/// What a verb's stdout is for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdout {
+    /// One object for each event, the last of them the end.
+    Events,
+    /// One document, of the answer or of the failure. Events go to stderr, in words.
+    Document,
+    /// Data in a form of its own (rows, a template). Everything else goes to stderr, in words.
+    Data,
+}
+
+/// Prints what a command of one environment says.
+#[derive(Clone)]
+pub struct Printer {
+    look: Look,
+    human: Arc<Human>,
+    /// For programs, where stdout is theirs.
+    json: Option<(Stdout, Arc<JsonLines>)>,
+}
+
+impl Printer {
+    /// Prints to the process's stdout and stderr.
+    pub fn new(look: Look, env: &str, stdout: Stdout) -> Self {
+        let is_json = look.output == Output::Json && stdout != Stdout::Data;
+        let json = is_json.then(|| (stdout, Arc::new(JsonLines::new(&look, env, Box::new(io::stdout())))));
+        Printer { human: Arc::new(Human::new(&look)), json, look }
+    }
+
+    /// Where the engines' events go.
+    pub fn reporter(&self) -> Arc<dyn Reporter> {
+        match &self.json {
+            Some((Stdout::Events, json)) => json.clone(),
+            _ => self.human.clone(),
+        }
+    }
+
+    /// How it prints.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// The end of a command that failed: for people always, for programs where stdout is theirs.
+    pub fn failure(&self, error: &Error) {
+        if let Some((_, json)) = &self.json {
+            json.failure(error);
+        }
+        self.human.failure(error);
+    }
+
+    /// The screen of `status`.
+    pub fn status(&self, inspection: &Inspection) -> io::Result<()> {
+        self.document(inspection, |paint| screen::status(inspection, jiff::Timestamp::now(), paint))
+    }
+
+    /// The screen of `list`.
+    pub fn list(&self, environments: &[Listed]) -> io::Result<()> {
+        if environments.is_empty() && self.look.output == Output::Text {
+            self.human.note("There is no environment here.");
+            return Ok(());
+        }
+        self.document(&environments, |paint| screen::list(environments, jiff::Timestamp::now(), paint))
+    }
+
+    /// The screen of `plan`.
+    pub fn plan(&self, plan: &Plan) -> io::Result<()> {
+        self.document(plan, |paint| words::plan(plan, paint))
+    }
+
+    /// The screen of `local status`.
+    pub fn local(&self, status: &local::Status) -> io::Result<()> {
+        self.document(status, |paint| screen::local(status, paint))
+    }
+
+    /// One document: the value itself for programs, its words for people.
+    pub fn document<T: Serialize>(&self, value: &T, words: impl FnOnce(Paint) -> String) -> io::Result<()> {
+        let text = match self.look.output {
+            Output::Json => serde_json::to_string_pretty(value)?,
+            Output::Text => words(Paint(self.look.color_stdout)),
+        };
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", text.trim_end())?;
+        stdout.flush()
+    }
+
+    /// Text as it is.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+}
+
+/// Where data goes that is no document: rows.
+pub fn stdout() -> impl Write {
+    io::BufWriter::with_capacity(64 * 1024, io::stdout())
+}
+
+/// Whether text gets colour, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn style(self, style: console::Style, text: &str) -> String {
+        style.force_styling(self.0).apply_to(text).to_string()
+    }
+
+    /// It ended well.
+    pub fn good(self, text: &str) -> String {
+        self.style(console::Style::new().green(), text)
+    }
+
+    /// It ended badly, or is about to.
+    pub fn bad(self, text: &str) -> String {
+        self.style(console::Style::new().red().bold(), text)
+    }
+
+    /// Needs a look.
+    pub fn warn(self, text: &str) -> String {
+        self.style(console::Style::new().yellow(), text)
+    }
+
+    /// Less important.
+    pub fn dim(self, text: &str) -> String {
+        self.style(console::Style::new().dim(), text)
+    }
+
+    /// More important.
+    pub fn strong(self, text: &str) -> String {
+        self.style(console::Style::new().bold(), text)
+    }
+}

@@ -1,0 +1,88 @@
+use super::*;
+use crate::stack::inspect::Resource;
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn inspection(code: Code) -> Inspection {
+    let resource = |logical_id: &str, resource_type: &str, status: &str, reason: Option<&str>| Resource {
+        logical_id: logical_id.to_owned(),
+        resource_type: resource_type.to_owned(),
+        physical_id: Some("kinesis-stack-dev".to_owned()),
+        status: status.to_owned(),
+        reason: reason.map(str::to_owned),
+        since: Some("2026-11-24T11:58:55Z".to_owned()),
+    };
+    Inspection {
+        env: "dev".to_owned(),
+        region: "eu-central-1".to_owned(),
+        stack: "kinesis-stack-dev".to_owned(),
+        stack_id: "arn:aws:cloudformation:eu-central-1:123456789012:stack/kinesis-stack-dev/1".to_owned(),
+        status: StackStatus::parse("UPDATE_ROLLBACK_COMPLETE"),
+        reason: Some("The following resource(s) failed to update: [Delivery].".to_owned()),
+        created: Some("2026-11-22T11:00:00Z".to_owned()),
+        updated: Some("2026-11-24T11:58:55Z".to_owned()),
+        owner: Some("arn:aws:iam::123456789012:user/ada".to_owned()),
+        version: Some("0.1.0".to_owned()),
+        code,
+        resources: vec![
+            resource("Stream", "AWS::Kinesis::Stream", "UPDATE_COMPLETE", None),
+            resource(
+                "Delivery",
+                "AWS::KinesisFirehose::DeliveryStream",
+                "UPDATE_FAILED",
+                Some("Rate exceeded"),
+            ),
+        ],
+        outputs: [("StreamName".to_owned(), "kinesis-stack-dev".to_owned())].into(),
+    }
+}
+
+#[test]
+fn status_shows_state_resources_code_and_outputs_on_one_screen() {
+    let code = Code {
+        deployed: Some("a".repeat(64)),
+        in_stack: Some("a".repeat(64)),
+        would_deploy: Some("b".repeat(64)),
+        current: Some(false),
+    };
+    insta::assert_snapshot!(status(&inspection(code), now(), Paint(false)));
+}
+
+#[test]
+fn status_says_of_the_code_what_it_knows_and_no_more() {
+    let deployed = Some("a".repeat(64));
+    let current = Code {
+        deployed: deployed.clone(),
+        would_deploy: deployed.clone(),
+        current: Some(true),
+        in_stack: None,
+    };
+    assert_eq!(code(&current, Paint(false)), "aaaaaaaaaaaa (what `up` would deploy)");
+    let unknown = Code { deployed, ..Code::default() };
+    assert!(code(&unknown, Paint(false)).contains("not built on this machine yet"));
+    assert_eq!(code(&Code::default(), Paint(false)), "no function is deployed");
+}
+
+#[test]
+fn colour_is_there_when_it_is_asked_for() {
+    let text = status(&inspection(Code::default()), now(), Paint(true));
+    assert!(text.contains("\u{1b}[32mUPDATE_COMPLETE\u{1b}[0m"), "{text}");
+    assert!(!status(&inspection(Code::default()), now(), Paint(false)).contains('\u{1b}'));
+}
+
+#[test]
+fn list_is_a_line_an_environment() {
+    let listed = |env: &str, status: &str| Listed {
+        env: env.to_owned(),
+        stack: format!("kinesis-stack-{env}"),
+        status: StackStatus::parse(status),
+        created: Some("2026-11-24T09:00:00Z".to_owned()),
+        updated: None,
+        owner: Some("arn:aws:iam::123456789012:user/ada".to_owned()),
+        version: Some("0.1.0".to_owned()),
+    };
+    let environments = [listed("dev", "CREATE_COMPLETE"), listed("pr-1234", "ROLLBACK_COMPLETE")];
+    insta::assert_snapshot!(list(&environments, now(), Paint(false)));
+}

@@ -1,0 +1,268 @@
+//! Events in words. The same words stand on a terminal and in a log.
+
+use super::{Paint, Table};
+use crate::event::{DataFound, Event, Produced, Progress, ResourceEvent, RowsRead};
+use crate::stack::plan::Operation;
+use crate::stack::plan::{Action, Change, Plan};
+
+/// The lines that an event is worth, without a final newline. `None` where it is worth none.
+pub fn line(event: &Event, paint: Paint) -> Option<String> {
+    Some(match event {
+        Event::Command { line } => format!("\n{} {}", paint.dim("$"), paint.strong(line)),
+        Event::DemoEnded { command } => format!(
+            "\nBuilt on this machine: a data stream, a delivery stream that has a Rust function\n\
+             transform each record, a bucket with the rows, and their roles and logs, all in one\n\
+             CloudFormation stack. This takes it down again:\n  {}",
+            paint.strong(command)
+        ),
+        Event::LocalInstalling { version } => {
+            format!("Installing the local cloud (MiniStack {version}) into the cache, once")
+        }
+        Event::LocalStarting { version } => format!("Starting the local cloud (MiniStack {version})"),
+        Event::LocalReady { endpoint, started: true, .. } => format!("The local cloud answers at {endpoint}"),
+        Event::LocalReady { started: false, .. } => return None,
+        Event::LocalStopped => "The local cloud has ended".to_owned(),
+        Event::ProcessorBuilding { architecture } => {
+            format!("Compiling the processor for {architecture}, once")
+        }
+        Event::ProcessorReady { sha256, bytes, built, seconds } => {
+            let how = if *built { format!(", built in {}", time(*seconds)) } else { String::new() };
+            format!("Processor {} ({}{how})", short(sha256), size(*bytes))
+        }
+        Event::ArtifactBucketCreated { bucket } => format!("Created the artifact bucket {bucket}"),
+        Event::ArtifactReady { bucket, uploaded: true, .. } => format!("Uploaded the processor to {bucket}"),
+        Event::ArtifactReady { uploaded: false, .. } => return None,
+        Event::Plan(plan) => self::plan(plan, paint).trim_end().to_owned(),
+        Event::Unchanged { stack } => format!("{} {stack}: no changes", paint.good("✓")),
+        Event::OperationInProgress { stack, status } => {
+            format!("{stack} is {status}: watching that operation to its end first")
+        }
+        Event::Clearing { stack, status } => {
+            format!("{stack} is {status} and holds nothing: deleting it, to create it anew")
+        }
+        Event::OperationStarted { operation, stack, .. } => format!("{} {stack}", verb(*operation)),
+        Event::Resource(resource) => self::resource(resource, paint),
+        Event::PollFailed { reason, retry_seconds } => {
+            paint.warn(&format!("  could not look ({reason}); again in {}", time(*retry_seconds)))
+        }
+        Event::Removal { stack, resources, bucket, data } => {
+            let mut table = Table::new(2);
+            for it in resources {
+                table.row([
+                    paint.bad("-"),
+                    it.logical_id.clone(),
+                    kind(&it.resource_type).to_owned(),
+                    shown(&it.physical_id),
+                ]);
+            }
+            let mut text = format!("{stack} will be deleted:\n{}", table.render());
+            if let (Some(bucket), Some(data)) = (bucket, data) {
+                text.push_str(&holds(bucket, data, paint));
+            }
+            text.trim_end().to_owned()
+        }
+        Event::Emptying { .. } => return None,
+        Event::Emptied { versions: 0, .. } => return None,
+        Event::Emptied { bucket, versions, bytes, seconds } => {
+            format!(
+                "Emptied {bucket}: {} ({}) in {}",
+                count(*versions, "object"),
+                size(*bytes),
+                time(*seconds)
+            )
+        }
+        Event::EmptyingAgain { bucket, attempt } => {
+            format!("{bucket} got new objects meanwhile: emptying it again ({attempt})")
+        }
+        Event::Checked { service, name, left: true } => {
+            format!("  {} {service} {name} is left", paint.bad("✗"))
+        }
+        Event::Checked { left: false, .. } => return None,
+        Event::Producing(produced) => produced_so_far(produced),
+        Event::WaitingForRows { rows, wanted } => format!("{rows} of {wanted} rows have landed"),
+        Event::RowsRead(read) => rows_read(read, paint),
+        Event::Call { service, operation, attempt, outcome, milliseconds } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            paint.dim(&format!("  {service} {operation}: {outcome}, {milliseconds} ms{again}"))
+        }
+        Event::Done(_) => return None,
+    })
+}
+
+/// A plan: one line a resource, and what changes about it.
+pub fn plan(plan: &Plan, paint: Paint) -> String {
+    if plan.changes.is_empty() {
+        return format!("{}: no changes\n", plan.stack);
+    }
+    let verb = if plan.operation == Operation::Create { "created" } else { "changed" };
+    let mut table = Table::new(2);
+    for change in &plan.changes {
+        table.row([
+            mark(change.action, paint),
+            change.logical_id.clone(),
+            kind(&change.resource_type).to_owned(),
+            note(change),
+        ]);
+        for property in &change.properties {
+            let (Some(before), Some(after)) = (&property.before, &property.after) else { continue };
+            table.note(paint.dim(&format!("{}: {before} → {after}", property.name)));
+        }
+        if let Some(loss) = change.loss {
+            table.note(paint.bad(&format!("loses data: {loss}")));
+        }
+    }
+    format!("{} will be {verb}:\n{}", plan.stack, table.render())
+}
+
+fn mark(action: Action, paint: Paint) -> String {
+    match action {
+        Action::Add => paint.good("+"),
+        Action::Modify => paint.warn("~"),
+        Action::Replace | Action::MayReplace => paint.bad("±"),
+        Action::Remove => paint.bad("-"),
+        Action::Other => paint.warn("?"),
+    }
+}
+
+fn note(change: &Change) -> String {
+    let names: Vec<&str> = change.properties.iter().map(|property| property.name.as_str()).collect();
+    let names = names.join(", ");
+    match change.action {
+        Action::Replace => format!("replaced: {names}"),
+        Action::MayReplace => format!("may be replaced: {names}"),
+        _ => names,
+    }
+}
+
+/// One line of a stack's history.
+pub fn resource(resource: &ResourceEvent, paint: Paint) -> String {
+    let mark = match resource.progress {
+        Progress::Working => paint.dim("·"),
+        Progress::Complete => paint.good("✓"),
+        Progress::Failed => paint.bad("✗"),
+    };
+    let seconds = resource.seconds.map(|seconds| format!("  {}", time(seconds))).unwrap_or_default();
+    let mut line = format!(
+        "  {mark} {:<17} {:<31} {}{seconds}",
+        resource.logical_id,
+        kind(&resource.resource_type),
+        resource.status
+    );
+    // Reasons of what goes well are noise: "Resource creation Initiated".
+    if let (Progress::Failed, Some(reason)) = (resource.progress, &resource.reason) {
+        line.push_str(&format!("\n      {}", paint.bad(reason)));
+    }
+    line
+}
+
+fn verb(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "Creating",
+        Operation::Update => "Updating",
+        Operation::Delete => "Deleting",
+    }
+}
+
+fn holds(bucket: &str, data: &DataFound, paint: Paint) -> String {
+    if data.objects == 0 {
+        return format!("  {bucket} is empty\n");
+    }
+    let more = if data.complete { "" } else { "more than " };
+    let newest = data.newest.as_ref().map(|newest| format!(", the newest of {newest}")).unwrap_or_default();
+    let text =
+        format!("{bucket} holds {more}{} ({}){newest}", count(data.objects, "object"), size(data.bytes));
+    format!("  {}\n", paint.bad(&text))
+}
+
+/// The producer's account so far.
+pub fn produced_so_far(produced: &Produced) -> String {
+    let rate = if produced.seconds > 0.0 { produced.sent as f64 / produced.seconds } else { 0.0 };
+    let mut text = format!(
+        "{} sent ({}) in {}, {rate:.0}/s",
+        count(produced.sent, "record"),
+        size(produced.bytes),
+        time(produced.seconds)
+    );
+    if produced.resent > 0 {
+        text.push_str(&format!(", {} refused and sent again", produced.resent));
+    }
+    if produced.lost > 0 {
+        text.push_str(&format!(", {} lost", produced.lost));
+    }
+    text
+}
+
+/// What was read, and what of it couldn't be shown.
+fn rows_read(read: &RowsRead, paint: Paint) -> String {
+    let mut lines = vec![format!("{} in {}", count(read.rows, "row"), count(read.objects, "object"))];
+    if let Some(object) = &read.not_rows_in {
+        lines.push(
+            paint.warn(&format!("{} not JSON objects, first in {object}", count(read.not_rows, "line"))),
+        );
+    }
+    if read.gone > 0 {
+        lines.push(paint.warn(&format!("{} deleted meanwhile", count(read.gone, "object"))));
+    }
+    if !read.left_out.is_empty() {
+        let fields = read.left_out.join(", ");
+        lines.push(paint.warn(&format!(
+            "without a column, since they turned up late (--format jsonl has all): {fields}"
+        )));
+    }
+    lines.join("\n")
+}
+
+/// A count with its noun.
+pub fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Seconds, as people say them.
+pub fn time(seconds: f64) -> String {
+    // Rounded before it is split, or 59.96 s would be told as 60.0 s.
+    let tenths = (seconds * 10.0).round().max(0.0);
+    if tenths < 600.0 {
+        return format!("{:.1}s", tenths / 10.0);
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..3_600 => format!("{}m {:02}s", whole / 60, whole % 60),
+        3_600..86_400 => format!("{}h {:02}m", whole / 3_600, whole % 3_600 / 60),
+        _ => format!("{}d {:02}h", whole / 86_400, whole % 86_400 / 3_600),
+    }
+}
+
+/// Bytes, as people say them.
+pub fn size(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+/// Enough of a hash to tell it from another.
+pub fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+/// A resource type as short as it stays clear, so that a line fits 80 columns.
+pub fn kind(resource_type: &str) -> &str {
+    resource_type.strip_prefix("AWS::").unwrap_or(resource_type)
+}
+
+/// The last part of an ARN that is a name; anything else as it is.
+fn shown(physical_id: &str) -> String {
+    if physical_id.starts_with("arn:") {
+        physical_id.rsplit([':', '/']).next().unwrap_or(physical_id).to_owned()
+    } else {
+        physical_id.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let told: Vec<String> = [0.04, 31.24, 59.96, 61.0, 3_725.0, 90_000.0].map(time).into();
+        assert_eq!(told, ["0.0s", "31.2s", "1m 00s", "1m 01s", "1h 02m", "1d 01h"]);
+    }
+}

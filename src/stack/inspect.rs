@@ -1,0 +1,183 @@
+//! `status`: an environment as it stands.
+
+use super::state::{self, Stack};
+use super::status::StackStatus;
+use super::{Context, architecture_of};
+use crate::artifact::{Workshop, sha256_of_base64};
+use crate::cloud::fault;
+use crate::environment::artifact_sha256;
+use crate::error::{Error, Kind};
+use crate::settings::Invocation;
+use anyhow::Result;
+use aws_sdk_cloudformation::types as cfn;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An environment as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The environment's name.
+    pub env: String,
+    /// The region.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// The stack's state.
+    pub status: StackStatus,
+    /// CloudFormation's sentence about it.
+    pub reason: Option<String>,
+    /// When it was made, RFC 3339.
+    pub created: Option<String>,
+    /// When it was last changed, RFC 3339.
+    pub updated: Option<String>,
+    /// Who made it.
+    pub owner: Option<String>,
+    /// The version of this tool that last changed it.
+    pub version: Option<String>,
+    /// The processor's code.
+    pub code: Code,
+    /// The resources, in the order in which CloudFormation lists them.
+    pub resources: Vec<Resource>,
+    /// The outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// The processor's code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Code {
+    /// The SHA-256 of the zip that the function runs, by Lambda's own word.
+    pub deployed: Option<String>,
+    /// The SHA-256 of the zip that the stack was given.
+    pub in_stack: Option<String>,
+    /// The SHA-256 of the zip that `up` would deploy from here, where it is known without compiling.
+    pub would_deploy: Option<String>,
+    /// Whether the function runs what `up` would deploy. `null` where either isn't known.
+    pub current: Option<bool>,
+}
+
+/// A resource of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resource {
+    /// The name in the template.
+    pub logical_id: String,
+    /// For instance `AWS::Kinesis::Stream`.
+    pub resource_type: String,
+    /// The name in the account.
+    pub physical_id: Option<String>,
+    /// CloudFormation's own word.
+    pub status: String,
+    /// CloudFormation's sentence about it.
+    pub reason: Option<String>,
+    /// When it got there, RFC 3339.
+    pub since: Option<String>,
+}
+
+/// Looks at the environment.
+pub async fn inspect(context: &Context, workshop: &Workshop) -> Result<Inspection> {
+    let stack = require(context).await?;
+    let (resources, deployed) = tokio::try_join!(resources(context, &stack.id), deployed(context))?;
+    let code = code(&stack, deployed, workshop);
+    Ok(Inspection {
+        env: context.environment.name.to_string(),
+        region: context.clients.region.clone(),
+        stack: stack.name.clone(),
+        stack_id: stack.id.clone(),
+        owner: stack.owner().map(str::to_owned),
+        version: stack.version().map(str::to_owned),
+        status: stack.status,
+        reason: stack.reason,
+        created: stack.created,
+        updated: stack.updated,
+        code,
+        resources,
+        outputs: stack.outputs,
+    })
+}
+
+/// The environment's stack, or the error that there is none.
+pub async fn require(context: &Context) -> Result<Stack> {
+    let name = context.environment.stack();
+    let Some(stack) = state::find(&context.clients.cloudformation, &name).await? else {
+        return Err(no_such_environment(
+            context.environment.name.as_str(),
+            &context.clients.region,
+            &context.invocation,
+        )
+        .into());
+    };
+    stack.check_ours(&context.environment)?;
+    Ok(stack)
+}
+
+/// An output of the stack, which a stack of ours has once it is created.
+pub fn output(stack: &Stack, name: &str) -> Result<String> {
+    stack.outputs.get(name).cloned().ok_or_else(|| {
+        let message = format!("{} is {}: it has no output {name}", stack.name, stack.status);
+        Error::new(Kind::Failed, message).remedy("Wait until it is up, or bring it up again.").into()
+    })
+}
+
+/// There is no environment of that name.
+pub fn no_such_environment(name: &str, place: &str, invocation: &Invocation) -> Error {
+    Error::new(Kind::NoSuchEnvironment, format!("there is no environment {name} in {place}"))
+        .remedy(format!("`{}` brings it up.", invocation.command("up")))
+}
+
+/// The resources of a stack, page by page.
+pub async fn resources(context: &Context, stack_id: &str) -> Result<Vec<Resource>> {
+    let mut resources = Vec::new();
+    let mut token = None;
+    loop {
+        let request = context.clients.cloudformation.list_stack_resources().stack_name(stack_id);
+        let answer = request.set_next_token(token).send().await;
+        let answer = answer.map_err(|error| fault::explain(error, "list the stack's resources"))?;
+        resources.extend(answer.stack_resource_summaries().iter().map(Resource::of));
+        token = answer.next_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(resources);
+        }
+    }
+}
+
+impl Resource {
+    fn of(summary: &cfn::StackResourceSummary) -> Self {
+        let status = summary.resource_status().map(cfn::ResourceStatus::as_str);
+        Resource {
+            logical_id: summary.logical_resource_id().unwrap_or_default().to_owned(),
+            resource_type: summary.resource_type().unwrap_or_default().to_owned(),
+            physical_id: summary.physical_resource_id().map(str::to_owned),
+            status: status.unwrap_or_default().to_owned(),
+            reason: summary.resource_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+            since: summary.last_updated_timestamp().map(state::time),
+        }
+    }
+}
+
+/// The hash and the architecture of what the function runs. Both are unknown where there is no function.
+async fn deployed(context: &Context) -> Result<(Option<String>, Option<String>)> {
+    let request = context.clients.lambda.get_function_configuration();
+    match request.function_name(context.environment.processor()).send().await {
+        Ok(answer) => Ok((
+            answer.code_sha256().and_then(sha256_of_base64),
+            answer.architectures().first().map(|architecture| architecture.as_str().to_owned()),
+        )),
+        Err(error) if fault::is_missing(&error) => Ok((None, None)),
+        Err(error) => Err(fault::explain(error, "look at the processor")),
+    }
+}
+
+fn code(
+    stack: &Stack,
+    (deployed, architecture): (Option<String>, Option<String>),
+    workshop: &Workshop,
+) -> Code {
+    // Compared for the architecture that is deployed: that `up` would change it is for `plan` to say.
+    let architecture = architecture.as_deref().and_then(architecture_of).unwrap_or(workshop.architecture);
+    let would_deploy =
+        Workshop { architecture, ..workshop.clone() }.at_hand().map(|artifact| artifact.sha256);
+    let current = deployed.as_ref().zip(would_deploy.as_ref()).map(|(deployed, ours)| deployed == ours);
+    let in_stack = stack.outputs.get("ProcessorKey").and_then(|key| artifact_sha256(key)).map(str::to_owned);
+    Code { deployed, in_stack, would_deploy, current }
+}

@@ -1,0 +1,7 @@
+//! What may be left of an environment: one small idempotent remover a kind, and a question to each service.
+
+mod bucket;
+mod check;
+
+pub use bucket::Emptier;
+pub use check::check;
