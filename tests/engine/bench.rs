@@ -1,0 +1,201 @@
+//! The tool at work on a fake account: clients, a recording reporter, and the verbs.
+
+use crate::aws::{Account, Aws, Call};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
+use kinesis_stack::artifact::Workshop;
+use kinesis_stack::cloud::Clients;
+use kinesis_stack::environment::{Environment, artifact_bucket};
+use kinesis_stack::error::Error;
+use kinesis_stack::event::{Done, Event, Question, Reporter};
+use kinesis_stack::settings::{Invocation, ProcessorSource};
+use kinesis_stack::stack::{self, Conduct, Consent, Context, plan::Plan};
+use kinesis_stack::template::{Architecture, Shape};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub const STACK: &str = "kinesis-stack-dev";
+pub const BUCKET: &str = "kinesis-stack-123456789012-dev-us-east-1";
+pub const ARTIFACTS: &str = "kinesis-stack-artifacts-123456789012-us-east-1";
+
+pub struct Bench {
+    pub aws: Aws,
+    pub conduct: Conduct,
+    pub context: Context,
+    pub shape: Shape,
+    recorder: Arc<Recorder>,
+    workshop: Workshop,
+    directory: Arc<TempDir>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Bench::in_region("us-east-1")
+    }
+
+    pub fn in_region(region: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let bench = Bench::at(Aws::new(region), region, Arc::new(directory));
+        bench.code("#!/bin/sh\n");
+        bench
+    }
+
+    /// The same account once more, with a caller who knows nothing yet.
+    pub fn branch(&self) -> Self {
+        let account = self.account().clone();
+        let bench = Bench::at(Aws::of(account), &self.context.clients.region, self.directory.clone());
+        Bench { conduct: self.conduct, shape: self.shape.clone(), ..bench }
+    }
+
+    fn at(aws: Aws, region: &str, directory: Arc<TempDir>) -> Self {
+        // Waits and tokens are drawn from it: the same in each run.
+        fastrand::seed(1);
+        let recorder = Arc::new(Recorder::default());
+        let reporter: Arc<dyn Reporter> = recorder.clone();
+        let context = Context {
+            environment: Environment::new("dev".parse().unwrap()),
+            clients: Clients::new(&configuration(region, &aws), &reporter).unwrap(),
+            reporter,
+            invocation: Invocation::default(),
+        };
+        let workshop = Workshop {
+            cache: directory.path().to_owned(),
+            source: ProcessorSource::File(directory.path().join("bootstrap")),
+            architecture: Architecture::X86_64,
+        };
+        let conduct = Conduct { consent: Consent::Ask, timeout: Duration::from_secs(3_600) };
+        Bench { aws, conduct, context, shape: shape(), recorder, workshop, directory }
+    }
+
+    /// A bench whose environment is up, with what led there forgotten.
+    pub async fn deployed() -> Self {
+        let bench = Bench::new();
+        bench.up().await.unwrap();
+        bench.forget();
+        bench
+    }
+
+    /// Changes the processor.
+    pub fn code(&self, script: &str) {
+        std::fs::write(self.directory.path().join("bootstrap"), script).unwrap();
+    }
+
+    /// Forgets calls and events so far.
+    pub fn forget(&self) {
+        self.account().calls.clear();
+        self.recorder.events.lock().unwrap().clear();
+    }
+
+    /// What a person answers from now on. `None` where nobody is there, as in the beginning.
+    pub fn answer(&self, answer: Option<bool>) {
+        *self.recorder.answer.lock().unwrap() = answer;
+    }
+
+    pub fn account(&self) -> MutexGuard<'_, Account> {
+        self.aws.now()
+    }
+
+    pub async fn up(&self) -> Result<Done, Error> {
+        let done = stack::up::up(&self.context, &self.shape, &self.workshop, self.conduct).await;
+        done.map_err(|error| Error::of(&error))
+    }
+
+    pub async fn down(&self) -> Result<Done, Error> {
+        stack::down::down(&self.context, self.conduct).await.map_err(|error| Error::of(&error))
+    }
+
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        let plan = stack::up::plan(&self.context, &self.shape, &self.workshop).await;
+        plan.map_err(|error| Error::of(&error))
+    }
+
+    /// What was told, but for single calls.
+    pub fn events(&self) -> Vec<Event> {
+        let events = self.recorder.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| !matches!(event, Event::Call { .. })).cloned().collect()
+    }
+
+    pub fn questions(&self) -> Vec<String> {
+        self.recorder.questions.lock().unwrap().clone()
+    }
+
+    /// The operations that were called, in order.
+    pub fn called(&self) -> Vec<String> {
+        self.account().calls.iter().map(|call| call.operation.clone()).collect()
+    }
+
+    /// The operations that were called and can change something, in order.
+    pub fn changes(&self) -> Vec<String> {
+        let account = self.account();
+        account.calls.iter().filter(|call| call.changes()).map(|call| call.operation.clone()).collect()
+    }
+
+    /// Each call of one operation.
+    pub fn calls(&self, operation: &str) -> Vec<Call> {
+        self.account().calls.iter().filter(|call| call.operation == operation).cloned().collect()
+    }
+
+    pub fn status(&self) -> Option<String> {
+        self.account().stack(STACK).map(|stack| stack.status.clone())
+    }
+
+    /// The environment's remains: everything but the artifact bucket and deleted stacks.
+    pub fn remains(&self) -> Vec<String> {
+        let account = self.account();
+        let kept = artifact_bucket(crate::aws::ACCOUNT, &account.region);
+        let buckets = account.buckets.keys().filter(|name| **name != kept).cloned();
+        let things = account.things.keys().map(|(_, name)| name.clone());
+        let stacks = account.stacks.iter().filter(|stack| !stack.is_gone()).map(|stack| stack.name.clone());
+        buckets.chain(things).chain(stacks).collect()
+    }
+}
+
+/// As `cloud` builds it, but for where calls go and whose they are.
+fn configuration(region: &str, aws: &Aws) -> SdkConfig {
+    let credentials = Credentials::from_keys("test", "test", None);
+    let retries = RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10));
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws.http_client())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .retry_config(retries)
+        .timeout_config(TimeoutConfig::builder().read_timeout(Duration::from_secs(120)).build())
+        .build()
+}
+
+/// The settings of somebody who set nothing.
+fn shape() -> Shape {
+    Shape {
+        shards: 1,
+        stream_retention_hours: 24,
+        buffer_seconds: 60,
+        buffer_megabytes: 5,
+        log_retention_days: 7,
+        architecture: Architecture::X86_64,
+    }
+}
+
+#[derive(Default)]
+struct Recorder {
+    events: Mutex<Vec<Event>>,
+    questions: Mutex<Vec<String>>,
+    answer: Mutex<Option<bool>>,
+}
+
+impl Reporter for Recorder {
+    fn tell(&self, event: &Event) {
+        self.events.lock().unwrap().push(event.clone());
+    }
+
+    fn ask(&self, question: &Question) -> Option<bool> {
+        self.questions.lock().unwrap().push(question.text.clone());
+        *self.answer.lock().unwrap()
+    }
+}
