@@ -1,0 +1,232 @@
+//! The whole way on the local cloud, with the real processor: from nothing to rows, and back to nothing.
+
+use crate::sandbox::{Run, Sandbox};
+use kinesis_stack::cloud::{Clients, configuration};
+use kinesis_stack::data::Trades;
+use kinesis_stack::environment::Environment;
+use kinesis_stack::event::{Event, Question, Reporter};
+use kinesis_stack::settings::Place;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn tell(&self, _: &Event) {}
+
+    fn ask(&self, _: &Question) -> Option<bool> {
+        None
+    }
+}
+
+/// Clients of our own on the sandbox's local cloud.
+async fn clients(sandbox: &Sandbox) -> Clients {
+    let status: Value = serde_json::from_str(&sandbox.ok("local status --output json").stdout).unwrap();
+    let place = Place::Local { region: "us-east-1".to_owned() };
+    let configuration = configuration(&place, status["endpoint"].as_str()).await.unwrap();
+    let reporter: Arc<dyn Reporter> = Arc::new(Silent);
+    Clients::new(&configuration, &reporter).unwrap()
+}
+
+/// What of an environment the services still know, each asked by name.
+async fn left(clients: &Clients, environment: &Environment) -> Vec<&'static str> {
+    let (account, region) = ("000000000000", "us-east-1");
+    let mut left = Vec::new();
+    let mut ask = |what, there: bool| left.extend(there.then_some(what));
+    ask(
+        "stack",
+        clients.cloudformation.describe_stacks().stack_name(environment.stack()).send().await.is_ok(),
+    );
+    ask("bucket", clients.s3.head_bucket().bucket(environment.bucket(account, region)).send().await.is_ok());
+    ask(
+        "stream",
+        clients.kinesis.describe_stream_summary().stream_name(environment.stream()).send().await.is_ok(),
+    );
+    let delivery =
+        clients.firehose.describe_delivery_stream().delivery_stream_name(environment.delivery_stream());
+    ask("delivery stream", delivery.send().await.is_ok());
+    ask(
+        "function",
+        clients.lambda.get_function().function_name(environment.processor()).send().await.is_ok(),
+    );
+    for role in [environment.processor_role(region), environment.delivery_role(region)] {
+        ask("role", clients.iam.get_role().role_name(role).send().await.is_ok());
+    }
+    let groups = clients.logs.describe_log_groups().log_group_name_prefix(environment.log_group_prefix());
+    ask("log groups", !groups.send().await.unwrap().log_groups().is_empty());
+    left
+}
+
+/// The rows that a seed's trades have to become, by id, without the time of the transform.
+fn expected(seed: u64, count: usize) -> BTreeMap<u64, Value> {
+    Trades::new(seed)
+        .take(count)
+        .map(|trade| {
+            let data = serde_json::to_vec(&trade).unwrap();
+            let row = processor::transform_record(&data, SystemTime::UNIX_EPOCH).unwrap();
+            without_time(serde_json::from_slice(&row).unwrap())
+        })
+        .collect()
+}
+
+fn without_time(mut row: Value) -> (u64, Value) {
+    let time = row.as_object_mut().unwrap().remove("tradeTime").expect("a row has the time of its transform");
+    assert_eq!(time.as_str().unwrap().len(), "2024-10-03 09:45:20".len());
+    (row["id"].as_u64().unwrap(), row)
+}
+
+#[tokio::test]
+async fn from_nothing_to_500_rows_and_back_to_nothing() {
+    let sandbox = Sandbox::new();
+    // A second environment keeps the local cloud alive, so that it can be asked after the first is gone.
+    sandbox.ok("up --local --env other --yes");
+
+    let up = sandbox.ok("up --local --env pr-1 --yes --output json");
+    let end = up.end();
+    assert_eq!((end["code"].as_str(), end["changed"].as_bool()), (Some("done"), Some(true)));
+    assert_eq!(end["outputs"]["BucketName"], "kinesis-stack-000000000000-pr-1-us-east-1");
+    assert!(end["stack_id"].as_str().unwrap().starts_with("arn:aws:cloudformation:"));
+    for line in up.lines() {
+        assert_eq!(line["env"], "pr-1");
+        assert!(line["time"].is_string() && line["code"].is_string(), "{line}");
+    }
+
+    let produced = sandbox.ok("produce --local --env pr-1 --records 500 --seed 7 --output json").end();
+    assert_eq!(produced["produced"]["sent"], 500);
+    assert_eq!(produced["produced"]["lost"], 0);
+
+    let results = sandbox.ok("results --local --env pr-1 --wait 500 --timeout 2m");
+    let rows: BTreeMap<u64, Value> = results.lines().into_iter().map(without_time).collect();
+    assert_eq!(results.stdout.lines().count(), 500);
+    assert_eq!(rows, expected(7, 500), "500 distinct rows, each what the transform makes of its trade");
+    let csv = sandbox.ok("results --local --env pr-1 --format csv").stdout;
+    assert_eq!(csv.lines().next(), Some("tradeType,price,quantity,id,stockId,tradeTime"));
+    assert_eq!(csv.lines().count(), 501);
+
+    let again = sandbox.ok("up --local --env pr-1 --yes --output json");
+    assert_eq!(again.end()["changed"], false);
+    assert!(again.lines().iter().any(|line| line["code"] == "unchanged"));
+
+    let before = status(&sandbox, "");
+    assert_eq!(before["code"]["current"], true);
+    let mut changed = std::fs::read(zipped_bootstrap(&sandbox)).unwrap();
+    changed.extend_from_slice(b"changed");
+    sandbox.file("bootstrap", changed);
+    assert_eq!(status(&sandbox, "--processor bootstrap")["code"]["current"], false);
+    let update = sandbox.ok("up --local --env pr-1 --processor bootstrap --output json");
+    assert_eq!(update.end()["changed"], true);
+    assert!(
+        update
+            .lines()
+            .iter()
+            .any(|line| line["code"] == "operation-started" && line["operation"] == "update")
+    );
+    let after = status(&sandbox, "--processor bootstrap");
+    assert_ne!(before["code"]["deployed"], after["code"]["deployed"]);
+    assert_eq!(after["code"]["current"], true);
+    sandbox.ok("produce --local --env pr-1 --records 5");
+    sandbox.ok("results --local --env pr-1 --wait 505 --timeout 1m");
+
+    let clients = clients(&sandbox).await;
+    let environment = Environment::new("pr-1".parse().unwrap());
+    assert_eq!(left(&clients, &environment).await.len(), 8, "all of it is there, and the questions find it");
+    let refused = sandbox.run("down --local --env pr-1");
+    assert_eq!(refused.code, 5, "data is not deleted without consent: {refused:?}");
+    assert_eq!(left(&clients, &environment).await.len(), 8, "a refusal deletes nothing");
+    let down = sandbox.ok("down --local --env pr-1 --yes --output json").end();
+    assert_eq!((down["code"].as_str(), down["changed"].as_bool()), (Some("done"), Some(true)));
+    assert_eq!(down["checked"].as_array().unwrap().len(), 9);
+    assert_eq!(left(&clients, &environment).await, [""; 0]);
+    assert_eq!(sandbox.ok("down --local --env pr-1 --yes --output json").end()["changed"], false);
+
+    assert_eq!(
+        left(&clients, &Environment::new("other".parse().unwrap())).await.len(),
+        8,
+        "the other one stays"
+    );
+    let last = sandbox.ok("down --local --env other --yes");
+    assert!(last.stderr.contains("The local cloud has ended"), "{}", last.stderr);
+    assert_eq!(sandbox.run("status --local --env other").code, 6);
+}
+
+fn status(sandbox: &Sandbox, options: &str) -> Value {
+    let run = sandbox.ok(&format!("status --local --env pr-1 --output json {options}"));
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+/// The binary that was built, unpacked from the cached zip.
+fn zipped_bootstrap(sandbox: &Sandbox) -> std::path::PathBuf {
+    let directory = sandbox.cache().join("processor");
+    let zip = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let zip = zip.filter(|path| path.extension().is_some_and(|e| e == "zip"));
+    let newest =
+        zip.max_by_key(|path| path.metadata().unwrap().modified().unwrap()).expect("a zip was built");
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(newest).unwrap()).unwrap();
+    let path = sandbox.home().join("built");
+    let mut file = std::fs::File::create(&path).unwrap();
+    std::io::copy(&mut zip.by_name("bootstrap").unwrap(), &mut file).unwrap();
+    path
+}
+
+#[test]
+fn the_demo_ends_with_rows_and_the_command_that_takes_it_down() {
+    let sandbox = Sandbox::new();
+    let demo = sandbox.ok("demo");
+    let shown = [
+        "up --yes --local",
+        "produce --records 100 --local",
+        "results --wait 100 --timeout 2m --local",
+        "status --local",
+    ];
+    for command in shown {
+        assert!(demo.stderr.contains(&format!("$ kinesis-stack {command}\n")), "{}", demo.stderr);
+    }
+    assert!(demo.stdout.contains("tradeType"), "rows are shown: {}", demo.stdout);
+    assert!(demo.stderr.contains("100 rows in 100 objects"), "{}", demo.stderr);
+    assert!(demo.stderr.trim_end().ends_with("kinesis-stack down --yes --local"), "{}", demo.stderr);
+    sandbox.ok("down --yes --local");
+    assert_eq!(sandbox.run("status --local").code, 6);
+}
+
+#[test]
+fn ctrl_c_ends_the_producer_with_its_sum() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("up --local --yes");
+    let mut command = sandbox.command("produce --local --rate 20 --output json");
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    // Its first line of progress says that it is at work.
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("producing"), "{first}");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let last: Value = serde_json::from_str(&lines.last().unwrap().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!((last["code"].as_str(), last["produced"]["lost"].as_u64()), (Some("done"), Some(0)));
+    let sent = last["produced"]["sent"].as_u64().unwrap();
+    let rows = sandbox.ok(&format!("results --local --wait {sent} --timeout 1m"));
+    assert_eq!(rows.stdout.lines().count() as u64, sent, "every record that was said to be sent has its row");
+}
+
+#[test]
+fn no_secret_of_the_environment_is_ever_printed() {
+    let sandbox = Sandbox::new();
+    let secrets = [
+        ("AWS_ACCESS_KEY_ID", "AKIAVERYSECRETKEY01"),
+        ("AWS_SECRET_ACCESS_KEY", "verysecretvalue"),
+        ("AWS_SESSION_TOKEN", "verysecrettoken"),
+    ];
+    for line in
+        ["up --local --yes -v", "status --local -v", "down --local --yes -v", "list --region us-east-1 -v"]
+    {
+        let mut command = sandbox.command(line);
+        // Off this machine nobody is asked: the endpoint is a closed port.
+        command.envs(secrets).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+        let run = Run::of(command.output().unwrap());
+        for (_, secret) in secrets {
+            assert!(!run.stdout.contains(secret) && !run.stderr.contains(secret), "{line}: {run:?}");
+        }
+    }
+}
