@@ -296,8 +296,11 @@ impl Session {
     async fn ensure(&self) -> Result<(Context, Option<Running>)> {
         let cloud = match &self.settings.place {
             Place::Aws { .. } => None,
-            Place::Local { .. } => {
-                Some(LocalCloud::new(cache_directory()?).ensure(self.printer.reporter().as_ref()).await?)
+            Place::Local { region } => {
+                let local = LocalCloud::new(cache_directory()?);
+                let running = local.ensure(self.printer.reporter().as_ref()).await?;
+                local.note_region(region)?;
+                Some(running)
             }
         };
         Ok((self.context(cloud.as_ref()).await?, cloud))
@@ -336,7 +339,7 @@ impl Session {
             environment: self.settings.environment.clone(),
             clients: Clients::new(&configuration, &reporter)?,
             reporter,
-            invocation: self.settings.invocation.clone(),
+            invocation: self.settings.invocation.at(endpoint),
         })
     }
 
@@ -350,12 +353,20 @@ impl Session {
         cloud: Option<Running>,
     ) -> Result<T> {
         let Some(running) = cloud.filter(|_| !keep) else { return result };
-        // What is no more than a name holds nothing.
-        let unused = async {
-            let environments = fleet::list(&context.clients).await?;
-            Ok(environments.iter().all(|it| it.status.is(Known::ReviewInProgress)))
-        };
         let local = LocalCloud::new(cache_directory()?);
+        let endpoint = running.endpoint.clone();
+        let unused = async {
+            for region in local.regions().into_iter().chain([context.clients.region.clone()]) {
+                let place = Place::Local { region };
+                let configuration = cloud::configuration(&place, Some(&endpoint)).await?;
+                let environments = fleet::list(&Clients::new(&configuration, &context.reporter)?).await?;
+                // What is no more than a name holds nothing.
+                if !environments.iter().all(|it| it.status.is(Known::ReviewInProgress)) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
         let released = local.release(running, unused, context.reporter.as_ref()).await;
         result.and_then(|value| released.map(|_| value))
     }

@@ -38,6 +38,11 @@ impl Files {
         self.root.canonicalize().unwrap_or_else(|_| self.root.clone()).join("run")
     }
 
+    /// One empty file for each region in which an environment may have come to be.
+    pub fn regions(&self) -> PathBuf {
+        self.run().join("regions")
+    }
+
     pub fn log(&self) -> PathBuf {
         self.root.join("server.log")
     }

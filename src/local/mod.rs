@@ -162,6 +162,20 @@ impl LocalCloud {
         if unused.await? { self.end(reporter).await } else { Ok(false) }
     }
 
+    /// Notes that an environment may come to be in this region. The note goes with the server.
+    pub fn note_region(&self, region: &str) -> Result<()> {
+        let directory = self.files.regions();
+        std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(directory.join(region), "")).map_err(
+            |error| anyhow::Error::new(error).context(format!("cannot write to {}", directory.display())),
+        )
+    }
+
+    /// The regions that were noted since the server started: it keeps them apart, so each has to be asked.
+    pub fn regions(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.files.regions()).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// How the local cloud is. Starts nothing and creates no file.
     pub async fn status(&self) -> Status {
         let (state, record) = match self.look(self.glance).await {

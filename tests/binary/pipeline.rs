@@ -146,6 +146,10 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
         8,
         "the other one stays"
     );
+    // The regions of the local cloud are kept apart: a verb in an empty one must not end it.
+    sandbox.ok("plan --local --env other --region eu-west-1");
+    sandbox.ok("down --local --env other --region eu-west-1");
+    assert_eq!(left(&clients, &Environment::new("other".parse().unwrap())).await.len(), 8);
     let last = sandbox.ok("down --local --env other --yes");
     assert!(last.stderr.contains("The local cloud has ended"), "{}", last.stderr);
     assert_eq!(sandbox.run("status --local --env other").code, 6);
