@@ -68,7 +68,9 @@ fn recipe(os: &str, machine: &str, architecture: Architecture, has_zigbuild: boo
 
 /// The zip of an earlier build of the same sources.
 pub fn cached(cache: &Path, architecture: Architecture) -> Option<Vec<u8>> {
-    fs::read(zip_path(cache, architecture)).ok()
+    let path = zip_path(cache, architecture);
+    // A damaged one counts as absent, and is made again.
+    path.is_file().then(|| package::read(&path, architecture).ok()).flatten()
 }
 
 /// Compiles, packs, and keeps the zip for the next time.
@@ -253,6 +255,20 @@ mod tests {
     fn without_a_compiler_for_the_target_the_error_says_what_to_install() {
         let error = recipe("macos", "aarch64", Architecture::Arm64, false).unwrap_err();
         assert!(error.remedies[0].contains("cargo-zigbuild") && error.remedies[0].contains("--processor"));
+    }
+
+    #[test]
+    fn a_damaged_zip_in_the_cache_counts_as_absent() {
+        let cache = tempfile::tempdir().unwrap();
+        let path = zip_path(cache.path(), Architecture::X86_64);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let whole = package::pack(b"#!/bin/sh\n").unwrap();
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(cached(cache.path(), Architecture::X86_64), Some(whole.clone()));
+        for damaged in [&whole[..0], &whole[..whole.len() / 2]] {
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(cached(cache.path(), Architecture::X86_64), None);
+        }
     }
 
     #[test]

@@ -150,6 +150,13 @@ where
             && denied.is_none_or(|code| !CREDENTIALS.contains(&code))
 }
 
+/// Whether a call failed because somebody else acted on the same stack in between: a look at it tells more.
+pub fn is_overtaken(error: &anyhow::Error) -> bool {
+    const CODES: &[&str] = &["ChangeSetNotFound", "InvalidChangeSetStatus", "AlreadyExistsException"];
+    let cause = Error::of(error).cause.unwrap_or_default();
+    CODES.iter().any(|code| cause.starts_with(code))
+}
+
 /// Whether a change set failed only because there was nothing to change.
 pub fn is_no_changes(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
@@ -172,4 +179,17 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         next = error.source();
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_set_that_somebody_elses_made_void_is_told_from_a_real_failure() {
+        let failed = |cause: &str| Error::new(Kind::Failed, "cannot execute").because(cause).into();
+        assert!(is_overtaken(&failed("ChangeSetNotFound: ChangeSet [up-1] does not exist")));
+        assert!(is_overtaken(&failed("InvalidChangeSetStatus: cannot be executed in its current status")));
+        assert!(!is_overtaken(&failed("ValidationError: Template error")));
+    }
 }

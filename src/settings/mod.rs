@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 use crate::template::{Architecture, Shape};
 use anyhow::Result;
 use file::SettingsFile;
-use std::env::{current_dir, var};
+use std::env::{current_dir, var_os};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -31,11 +31,13 @@ pub struct Settings {
 pub struct Invocation {
     program: String,
     flags: Vec<String>,
+    endpoint: Option<String>,
 }
 
 impl Invocation {
     fn new(common: &cli::Common) -> Self {
-        let called = std::env::args().next().filter(|name| name.contains('/') && !name.starts_with('/'));
+        let called = std::env::args_os().next().map(|name| name.to_string_lossy().into_owned());
+        let called = called.filter(|name| name.contains('/') && !name.starts_with('/'));
         let program = called.unwrap_or_else(|| "kinesis-stack".to_owned());
         let mut flags = Vec::new();
         if common.local {
@@ -52,7 +54,23 @@ impl Invocation {
                 flags.extend([name.to_owned(), quoted(value)]);
             }
         }
-        Invocation { program, flags }
+        Invocation { program, flags, endpoint: None }
+    }
+
+    /// The same for a cloud at this endpoint, which a copied `aws` command must not miss.
+    #[must_use]
+    pub fn at(&self, endpoint: Option<&str>) -> Self {
+        Invocation { endpoint: endpoint.map(str::to_owned), ..self.clone() }
+    }
+
+    /// A command line of the aws cli, for the cloud that is meant.
+    pub fn aws(&self, arguments: &str) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!(
+                "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --endpoint-url {endpoint} {arguments}"
+            ),
+            None => format!("aws {arguments}"),
+        }
     }
 
     /// The command line of a verb for the same environment, with this after the verb.
@@ -199,8 +217,9 @@ pub fn read_optional<T, R: Display>(
 
 /// Where the user's caches of this tool lie.
 pub fn cache_directory() -> Result<PathBuf> {
-    let own = variable("KINESIS_STACK_CACHE_DIR").map(PathBuf::from);
-    let xdg = || variable("XDG_CACHE_HOME").map(|base| PathBuf::from(base).join("kinesis-stack"));
+    let directory = |name: &str| var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = directory("KINESIS_STACK_CACHE_DIR");
+    let xdg = || directory("XDG_CACHE_HOME").map(|base| base.join("kinesis-stack"));
     let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let usual =
         || home().map(|home| home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }));
@@ -212,9 +231,9 @@ pub fn cache_directory() -> Result<PathBuf> {
     Ok(std::path::absolute(found)?)
 }
 
-/// A variable that is set to something.
+/// A variable that is set to something. What is no text breaks the rule of whatever it is meant for.
 fn variable(name: &str) -> Option<String> {
-    var(name).ok().filter(|value| !value.is_empty())
+    var_os(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
 }
 
 fn name(text: &str) -> Result<EnvironmentName, &'static str> {

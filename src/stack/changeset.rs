@@ -23,6 +23,8 @@ pub struct Prepared {
     pub plan: Option<Plan>,
     /// Create or update.
     pub operation: Operation,
+    /// Whether the change set gave the stack its name: then withdrawing it takes the name back.
+    pub named_it: bool,
 }
 
 /// What the stack is to be.
@@ -33,6 +35,8 @@ pub struct Wanted<'a> {
     pub artifact_bucket: &'a str,
     /// The processor.
     pub artifact: &'a Artifact,
+    /// Whether there was no stack of that name, not even a mere name.
+    pub name_is_free: bool,
 }
 
 /// Makes the change set, and waits until CloudFormation knows what it would do.
@@ -75,6 +79,7 @@ pub async fn prepare(
         change_set_id: answer.id().unwrap_or_default().to_owned(),
         plan: None,
         operation,
+        named_it: wanted.name_is_free,
     };
     match read_change_set(context, &prepared).await {
         Ok(changes) => {
@@ -129,7 +134,7 @@ pub async fn discard(context: &Context, prepared: &Prepared) -> Result<()> {
     let cloudformation = &context.clients.cloudformation;
     let deleted = cloudformation.delete_change_set().change_set_name(&prepared.change_set_id).send().await;
     deleted.map_err(|error| fault::explain(error, "delete the unused change set"))?;
-    if prepared.operation == Operation::Create {
+    if prepared.named_it {
         let stack = state::find(cloudformation, &prepared.stack_id).await?;
         // Only where it is still no more than a name: somebody may have been quicker.
         if stack.is_some_and(|stack| stack.status.is(Known::ReviewInProgress)) {

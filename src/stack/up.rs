@@ -14,20 +14,36 @@ use crate::error::{Error, Kind};
 use crate::event::{Done, Event};
 use crate::template::{self, Shape};
 use anyhow::Result;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Brings the environment up, or up to date.
+/// How long a look at the stack may be trusted.
+const FRESH: Duration = Duration::from_secs(5);
+/// How often `up` begins anew when somebody else acts on the same stack.
+const ATTEMPTS: u32 = 4;
+
+/// Brings the environment up, or up to date. Overtaken by somebody else's change, it looks at the stack again.
 pub async fn up(context: &Context, shape: &Shape, workshop: &Workshop, conduct: Conduct) -> Result<Done> {
+    let mut attempt = 1;
+    loop {
+        match attempt_up(context, shape, workshop, conduct).await {
+            Err(error) if attempt < ATTEMPTS && fault::is_overtaken(&error) => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn attempt_up(context: &Context, shape: &Shape, workshop: &Workshop, conduct: Conduct) -> Result<Done> {
     let began = Instant::now();
     let template = template::render(&context.environment, shape)?;
     let (identity, stack, artifact) = inspect(context, workshop).await?;
+    let name_is_free = stack.as_ref().is_none_or(|stack| !stack.status.is(Known::ReviewInProgress));
     let stack = clear_the_way(context, stack, conduct).await?;
 
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
-    let (stored, prepared) = tokio::join!(
-        store.look(&artifact),
-        prepare(context, &identity, stack.as_ref(), &template, &store, &artifact),
-    );
+    let wanted =
+        Wanted { template: &template, artifact_bucket: &store.bucket, artifact: &artifact, name_is_free };
+    let (stored, prepared) =
+        tokio::join!(store.look(&artifact), prepare(context, &identity, stack.as_ref(), &wanted),);
     let prepared = prepared?;
     let outcome = async {
         let stored = stored?;
@@ -73,6 +89,7 @@ pub async fn up(context: &Context, shape: &Shape, workshop: &Workshop, conduct: 
 pub async fn plan(context: &Context, shape: &Shape, workshop: &Workshop) -> Result<Plan> {
     let template = template::render(&context.environment, shape)?;
     let (identity, stack, artifact) = inspect(context, workshop).await?;
+    let name_is_free = stack.is_none();
     let name = context.environment.stack();
     let stack = match stack {
         Some(stack) => match stack.status.way_out() {
@@ -86,7 +103,9 @@ pub async fn plan(context: &Context, shape: &Shape, workshop: &Workshop) -> Resu
         None => None,
     };
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
-    let prepared = prepare(context, &identity, stack.as_ref(), &template, &store, &artifact).await?;
+    let wanted =
+        Wanted { template: &template, artifact_bucket: &store.bucket, artifact: &artifact, name_is_free };
+    let prepared = prepare(context, &identity, stack.as_ref(), &wanted).await?;
     changeset::discard(context, &prepared).await?;
     Ok(prepared.plan.unwrap_or_else(|| Plan::new(prepared.operation, &name, &[])))
 }
@@ -101,7 +120,17 @@ async fn inspect(context: &Context, workshop: &Workshop) -> Result<(Identity, Op
         }
         Ok(stack)
     };
-    tokio::try_join!(context.clients.identity(), stack, workshop.make(context.reporter.clone()))
+    let began = Instant::now();
+    let (identity, mut stack, artifact) =
+        tokio::try_join!(context.clients.identity(), stack, workshop.make(context.reporter.clone()))?;
+    // Compiling takes a minute, in which somebody else may have acted: what was seen before it is stale.
+    if began.elapsed() > FRESH {
+        stack = state::find(&context.clients.cloudformation, &name).await?;
+        if let Some(stack) = &stack {
+            stack.check_ours(&context.environment)?;
+        }
+    }
+    Ok((identity, stack, artifact))
 }
 
 /// Waits for somebody's operation, deletes a stack that holds nothing, or explains what a person has to do.
@@ -209,15 +238,12 @@ async fn prepare(
     context: &Context,
     identity: &Identity,
     stack: Option<&Stack>,
-    template: &str,
-    store: &Store<'_>,
-    artifact: &Artifact,
+    wanted: &Wanted<'_>,
 ) -> Result<Prepared> {
     if stack.is_none() {
         check_bucket_is_free(context, identity).await?;
     }
-    let wanted = Wanted { template, artifact_bucket: &store.bucket, artifact };
-    changeset::prepare(context, identity, stack, &wanted).await
+    changeset::prepare(context, identity, stack, wanted).await
 }
 
 /// A bucket of that name makes the creation fail after a minute: better said now.
@@ -225,11 +251,24 @@ async fn check_bucket_is_free(context: &Context, identity: &Identity) -> Result<
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
     let request = context.clients.s3.head_bucket().bucket(&bucket).expected_bucket_owner(&identity.account);
     match request.send().await {
+        Ok(_)
+            if state::find(&context.clients.cloudformation, &context.environment.stack())
+                .await?
+                .is_some() =>
+        {
+            let message = format!("somebody else is bringing {} up", context.environment.stack());
+            Err(Error::new(Kind::Refused, message)
+                .remedy("Run it again: it watches that to its end first.")
+                .into())
+        }
         Ok(_) => Err(Error::new(
             Kind::Refused,
             format!("the bucket {bucket} exists already, but no stack holds it"),
         )
-        .remedy(format!("Save what you need of it, then remove it with `aws s3 rb s3://{bucket} --force`."))
+        .remedy(format!(
+            "Save what you need of it, then remove it with `{}`.",
+            context.invocation.aws(&format!("s3 rb s3://{bucket} --force"))
+        ))
         .into()),
         Err(error) if fault::is_missing(&error) => Ok(()),
         Err(error) if fault::is_forbidden(&error) => {

@@ -58,6 +58,15 @@ fn each_bad_input_says_the_place_the_value_and_the_rule() {
 }
 
 #[test]
+fn a_variable_that_is_no_text_is_refused_instead_of_passed_over() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::new();
+    let name = std::ffi::OsStr::from_bytes(b"pr\xff");
+    let run = Run::of(sandbox.command("down --local --yes").env("KINESIS_STACK_ENV", name).output().unwrap());
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
 fn flag_goes_before_variable_before_file_before_default() {
     let sandbox = Sandbox::new();
     let env_of = |line: &str, variable: Option<&str>| {

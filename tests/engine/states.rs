@@ -33,6 +33,8 @@ async fn a_name_without_a_stack_is_taken_over() {
     bench.account().faults.clear();
     bench.account().script.failing.clear();
     bench.answer(None);
+    bench.plan().await.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("REVIEW_IN_PROGRESS"), "a plan takes nobody's name away");
 
     bench.up().await.unwrap();
     assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));

@@ -55,7 +55,7 @@ fn suspects(context: &Context, identity: &Identity) -> Vec<Suspect> {
     let bucket = environment.bucket(&identity.account, region);
     let role = |name: String| Suspect {
         service: "role",
-        remove: format!("aws iam delete-role --role-name {name}   (after its inline policies)"),
+        remove: format!("iam delete-role --role-name {name}   (after its inline policies)"),
         name,
     };
     let suspect = |service, name: String, remove: String| Suspect { service, name, remove };
@@ -63,24 +63,22 @@ fn suspects(context: &Context, identity: &Identity) -> Vec<Suspect> {
     let function = environment.processor();
     let groups = environment.log_group_prefix();
     let late_group = format!("/aws/lambda/{function}");
-    vec![
-        suspect("bucket", bucket.clone(), format!("aws s3 rb s3://{bucket} --force")),
+    let mut suspects = vec![
+        suspect("bucket", bucket.clone(), format!("s3 rb s3://{bucket} --force")),
         suspect(
             "stream",
             stream.clone(),
-            format!("aws kinesis delete-stream --stream-name {stream} --region {region}"),
+            format!("kinesis delete-stream --stream-name {stream} --region {region}"),
         ),
         suspect(
             "delivery stream",
             delivery.clone(),
-            format!(
-                "aws firehose delete-delivery-stream --delivery-stream-name {delivery} --region {region}"
-            ),
+            format!("firehose delete-delivery-stream --delivery-stream-name {delivery} --region {region}"),
         ),
         suspect(
             "function",
             function.clone(),
-            format!("aws lambda delete-function --function-name {function} --region {region}"),
+            format!("lambda delete-function --function-name {function} --region {region}"),
         ),
         role(environment.processor_role(region)),
         role(environment.delivery_role(region)),
@@ -88,20 +86,24 @@ fn suspects(context: &Context, identity: &Identity) -> Vec<Suspect> {
             "log groups",
             groups.clone(),
             format!(
-                "aws logs describe-log-groups --log-group-name-prefix {groups} --region {region}   (then delete-log-group)"
+                "logs describe-log-groups --log-group-name-prefix {groups} --region {region}   (then delete-log-group)"
             ),
         ),
         suspect(
             "log groups",
             late_group.clone(),
-            format!("aws logs delete-log-group --log-group-name {late_group} --region {region}"),
+            format!("logs delete-log-group --log-group-name {late_group} --region {region}"),
         ),
         suspect(
             "stack",
             environment.stack(),
-            format!("aws cloudformation delete-stack --stack-name {} --region {region}", environment.stack()),
+            format!("cloudformation delete-stack --stack-name {} --region {region}", environment.stack()),
         ),
-    ]
+    ];
+    for suspect in &mut suspects {
+        suspect.remove = context.invocation.aws(&suspect.remove);
+    }
+    suspects
 }
 
 fn is_there<'a>(
