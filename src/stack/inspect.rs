@@ -98,8 +98,8 @@ pub async fn inspect(context: &Context, workshop: &Workshop) -> Result<Inspectio
 
 /// The environment's stack, or the error that there is none.
 pub async fn require(context: &Context) -> Result<Stack> {
-    let name = context.environment.stack();
-    let Some(stack) = state::find(&context.clients.cloudformation, &name).await? else {
+    let stack = state::find_ours(&context.clients.cloudformation, &context.environment).await?;
+    let Some(stack) = stack else {
         return Err(no_such_environment(
             context.environment.name.as_str(),
             &context.clients.region,
@@ -107,7 +107,6 @@ pub async fn require(context: &Context) -> Result<Stack> {
         )
         .into());
     };
-    stack.check_ours(&context.environment)?;
     Ok(stack)
 }
 

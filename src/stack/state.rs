@@ -94,7 +94,19 @@ pub async fn find(cloudformation: &aws_sdk_cloudformation::Client, name: &str) -
     found.map_err(|error| fault::explain(error, &format!("look at the stack {name}")))
 }
 
-/// The same, for whoever goes on after an error.
+/// The environment's stack, where there is one. Somebody else's of that name is refused.
+pub async fn find_ours(
+    cloudformation: &aws_sdk_cloudformation::Client,
+    environment: &Environment,
+) -> Result<Option<Stack>> {
+    let stack = find(cloudformation, &environment.stack()).await?;
+    if let Some(stack) = &stack {
+        stack.check_ours(environment)?;
+    }
+    Ok(stack)
+}
+
+/// Like [`find`], for whoever goes on after an error.
 pub(super) async fn look(
     cloudformation: &aws_sdk_cloudformation::Client,
     name: &str,

@@ -112,23 +112,13 @@ pub async fn plan(context: &Context, shape: &Shape, workshop: &Workshop) -> Resu
 
 /// Everything that has to be known first. The three don't depend on each other.
 async fn inspect(context: &Context, workshop: &Workshop) -> Result<(Identity, Option<Stack>, Artifact)> {
-    let name = context.environment.stack();
-    let stack = async {
-        let stack = state::find(&context.clients.cloudformation, &name).await?;
-        if let Some(stack) = &stack {
-            stack.check_ours(&context.environment)?;
-        }
-        Ok(stack)
-    };
+    let find = || state::find_ours(&context.clients.cloudformation, &context.environment);
     let began = Instant::now();
     let (identity, mut stack, artifact) =
-        tokio::try_join!(context.clients.identity(), stack, workshop.make(context.reporter.clone()))?;
+        tokio::try_join!(context.clients.identity(), find(), workshop.make(context.reporter.clone()))?;
     // Compiling takes a minute, in which somebody else may have acted: what was seen before it is stale.
     if began.elapsed() > FRESH {
-        stack = state::find(&context.clients.cloudformation, &name).await?;
-        if let Some(stack) = &stack {
-            stack.check_ours(&context.environment)?;
-        }
+        stack = find().await?;
     }
     Ok((identity, stack, artifact))
 }
