@@ -1,0 +1,145 @@
+//! What an account can be told to do: how long things take, what fails, and when its caller dies.
+
+use crate::wire::Refusal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How the account behaves. The default is a quiet day.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Multiplies how long CloudFormation takes for a resource.
+    pub pace: f64,
+    /// How likely a delivery stream takes 20 minutes instead of one, from 0 to 1.
+    pub stragglers: f64,
+    /// How long a change set is pending.
+    pub change_set_seconds: f64,
+    /// Why change sets fail, where they do.
+    pub refused_template: Option<String>,
+    /// Resources with a property that early validation refuses: its path below `Properties`, and the sentence.
+    pub invalid: BTreeMap<String, Vec<(String, String)>>,
+    /// Entries a page, of stacks, events, changes and drifts.
+    pub page: usize,
+    /// Keys a page, of objects and of uploads.
+    pub keys: usize,
+    /// How many events of the page before a page repeats.
+    pub repeats: usize,
+    /// How late an event may be told, at most. Each has a delay of its own.
+    pub event_lag_seconds: f64,
+    /// How long a look at a stack may still show what was before an execution.
+    pub stale_seconds: f64,
+    /// Resources that can't be made or changed, and CloudFormation's sentence about it.
+    pub failing: BTreeMap<String, String>,
+    /// Resources that can't return to what they were before an update, and the sentence.
+    pub stuck: BTreeMap<String, String>,
+    /// Resources that can't be deleted, and the sentence.
+    pub undeletable: BTreeMap<String, String>,
+    /// Resources whose failure is told only after the stack's own last event.
+    pub late: BTreeSet<String>,
+    /// For how long after its making a role can't be assumed: what needs it then fails to be made.
+    pub iam_lag_seconds: f64,
+    /// How many more creations meet that.
+    pub iam_races: u32,
+    /// How long a deleted bucket's name stays taken.
+    pub bucket_name_seconds: f64,
+    /// How long drift detection takes.
+    pub drift_seconds: f64,
+    /// How many more times rows land in a bucket just before CloudFormation, or a DeleteBucket, deletes it.
+    pub arrivals: u32,
+    /// How many more delivery streams flush a row into their bucket while they die.
+    pub flushes: u32,
+    /// Whether functions write a last log line after they and their log group were deleted.
+    pub late_logs: bool,
+    /// Why new code of a function fails to become active, where it does.
+    pub refused_code: Option<String>,
+    /// How many more keys DeleteObjects refuses with an InternalError of their own, inside a 200.
+    pub key_errors: u32,
+    /// IAM actions that the caller lacks, such as `cloudformation:DescribeEvents`.
+    pub denied: BTreeSet<String>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Script {
+            pace: 1.0,
+            stragglers: 0.0,
+            change_set_seconds: 2.0,
+            refused_template: None,
+            invalid: BTreeMap::new(),
+            page: 100,
+            keys: 1_000,
+            repeats: 0,
+            event_lag_seconds: 0.0,
+            stale_seconds: 0.0,
+            failing: BTreeMap::new(),
+            stuck: BTreeMap::new(),
+            undeletable: BTreeMap::new(),
+            late: BTreeSet::new(),
+            iam_lag_seconds: 0.0,
+            iam_races: u32::MAX,
+            bucket_name_seconds: 0.0,
+            drift_seconds: 15.0,
+            arrivals: 0,
+            flushes: 0,
+            late_logs: false,
+            refused_code: None,
+            key_errors: 0,
+            denied: BTreeSet::new(),
+        }
+    }
+}
+
+/// Calls of an operation that are refused.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The operation's name.
+    pub operation: &'static str,
+    /// Which of its calls.
+    pub when: When,
+    /// The answer.
+    pub refusal: Refusal,
+}
+
+/// Which calls a fault hits.
+#[derive(Debug, Clone)]
+pub enum When {
+    /// All.
+    Always,
+    /// The next so many.
+    Times(u32),
+    /// The next one, and all within so long after it.
+    For(Duration),
+    /// Those between two moments, counted from the account's beginning.
+    Between(Duration, Duration),
+}
+
+impl When {
+    /// Whether it hits a call at this age of the account.
+    pub(crate) fn hits(&mut self, age: Duration) -> bool {
+        match self {
+            When::Always => true,
+            When::Times(left) => {
+                let hits = *left > 0;
+                *left = left.saturating_sub(1);
+                hits
+            }
+            When::For(long) => {
+                *self = When::Between(age, age + *long);
+                true
+            }
+            When::Between(from, until) => (*from..*until).contains(&age),
+        }
+    }
+}
+
+/// The end of whoever makes a call: its answer never arrives.
+#[derive(Debug, Clone)]
+pub struct Kill {
+    /// The number of the call, from 0 on.
+    pub at: usize,
+    /// Whether the call takes effect nevertheless.
+    pub after_effect: bool,
+    /// Notified at that call.
+    pub signal: Arc<Notify>,
+}

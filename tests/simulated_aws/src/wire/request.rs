@@ -1,0 +1,166 @@
+//! Requests, as the SDK writes them.
+
+use super::Call;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a PutObject brings is kept up to this size: a template may be read again, a zip never is.
+const KEPT: usize = 1024 * 1024;
+
+/// The call that a request means.
+pub fn call(request: &HttpRequest) -> Call {
+    let uri = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest);
+    let (host, rest) = uri.split_once('/').unwrap_or((uri, ""));
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let content = request.body().bytes().unwrap_or_default();
+    let labels: Vec<&str> = host.split('.').collect();
+    let service = scope(request).unwrap_or_else(|| labels[0].to_owned());
+    if service == "s3" {
+        // The bucket is a label of the host, or, where the host has no place for it, the first part of the path.
+        let (bucket, key) = match labels.get(1) {
+            Some(&"s3") => (labels[0], path),
+            _ => path.split_once('/').unwrap_or((path, "")),
+        };
+        return s3(request, bucket, key, query, content);
+    }
+    let body = String::from_utf8_lossy(content);
+    let call = |operation: String, parameters| Call {
+        service: service.clone(),
+        operation,
+        parameters,
+        content: Arc::default(),
+    };
+    if let Some(target) = request.headers().get("x-amz-target") {
+        let operation = target.split_once('.').map_or(target, |(_, operation)| operation);
+        return call(operation.to_owned(), json(&body));
+    }
+    if service == "lambda" {
+        let name = path.strip_prefix("2015-03-31/functions/").and_then(|rest| rest.rsplit_once('/'));
+        let mut parameters = json(&body);
+        parameters.extend(name.map(|(name, _)| ("FunctionName".to_owned(), decoded(name))));
+        let operation = match (request.method(), name.map(|(_, what)| what)) {
+            ("GET", Some("configuration")) => "GetFunctionConfiguration".to_owned(),
+            ("PUT", Some("code")) => "UpdateFunctionCode".to_owned(),
+            (method, _) => format!("{method} /{path}"),
+        };
+        return call(operation, parameters);
+    }
+    let mut parameters = form(&body);
+    let operation = parameters.remove("Action").unwrap_or_else(|| format!("{} {uri}", request.method()));
+    call(operation, parameters)
+}
+
+/// The service in the credential scope: `KEY/20261124/us-east-1/SERVICE/aws4_request`.
+fn scope(request: &HttpRequest) -> Option<String> {
+    let (_, scope) = request.headers().get("authorization")?.split_once("Credential=")?;
+    scope.split(',').next()?.split('/').nth(3).map(str::to_owned)
+}
+
+fn s3(request: &HttpRequest, bucket: &str, key: &str, query: &str, content: &[u8]) -> Call {
+    let header = |name: &str| request.headers().get(name).map(str::to_owned);
+    let mut parameters = form(query);
+    let operation = s3_operation(request.method(), key, &parameters);
+    parameters.insert("Bucket".to_owned(), decoded(bucket));
+    parameters.insert("Key".to_owned(), decoded(key));
+    if let Some(owner) = header("x-amz-expected-bucket-owner") {
+        parameters.insert("ExpectedBucketOwner".to_owned(), owner);
+    }
+    let mut kept: Arc<[u8]> = Arc::default();
+    if operation == "PutObject" {
+        let chunked = header("content-encoding").is_some_and(|encoding| encoding.contains("aws-chunked"));
+        let content = if chunked { unchunked(content) } else { content.to_vec() };
+        parameters.insert("ContentLength".to_owned(), content.len().to_string());
+        if content.len() <= KEPT {
+            kept = content.into();
+        }
+    } else {
+        parameters.insert("Body".to_owned(), String::from_utf8_lossy(content).into_owned());
+    }
+    Call { service: "s3".to_owned(), operation, parameters, content: kept }
+}
+
+fn s3_operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> String {
+    let has = |name| query.contains_key(name);
+    let plain = query.keys().all(|name| name == "x-id");
+    let name = match (method, key.is_empty()) {
+        ("HEAD", true) => "HeadBucket",
+        ("HEAD", false) => "HeadObject",
+        ("GET", true) if has("versions") => "ListObjectVersions",
+        ("GET", true) if has("uploads") => "ListMultipartUploads",
+        ("GET", true) if query.get("list-type").is_some_and(|it| it == "2") => "ListObjectsV2",
+        ("GET", true) if has("tagging") => "GetBucketTagging",
+        ("GET", true) if has("location") => "GetBucketLocation",
+        ("PUT", true) if has("publicAccessBlock") => "PutPublicAccessBlock",
+        ("PUT", true) if plain => "CreateBucket",
+        ("DELETE", true) if plain => "DeleteBucket",
+        ("PUT", false) if plain => "PutObject",
+        ("POST", true) if has("delete") => "DeleteObjects",
+        ("DELETE", false) if has("uploadId") => "AbortMultipartUpload",
+        _ => return format!("{method} /{key} {query:?}"),
+    };
+    name.to_owned()
+}
+
+/// The content of `aws-chunked`: `SIZE;chunk-signature=…` lines, each before so many bytes.
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let line = String::from_utf8_lossy(&rest[..end]);
+        let size = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16).unwrap_or_default();
+        rest = &rest[end + 2..];
+        if size == 0 || size > rest.len() {
+            break;
+        }
+        content.extend_from_slice(&rest[..size]);
+        rest = rest.get(size + 2..).unwrap_or_default();
+    }
+    content
+}
+
+/// A JSON body, flat.
+fn json(body: &str) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    if let Ok(value) = serde_json::from_str(body) {
+        flatten(String::new(), &value, &mut flat);
+    }
+    flat
+}
+
+fn flatten(name: String, value: &Value, flat: &mut BTreeMap<String, String>) {
+    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| flatten(below(key), value, flat)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(place, item)| flatten(below(&format!("member.{}", place + 1)), item, flat)),
+        Value::String(text) => drop(flat.insert(name, text.clone())),
+        Value::Null => {}
+        other => drop(flat.insert(name, other.to_string())),
+    }
+}
+
+fn form(text: &str) -> BTreeMap<String, String> {
+    let fields = text.split('&').filter(|field| !field.is_empty());
+    let fields = fields.map(|field| field.split_once('=').unwrap_or((field, "")));
+    fields.map(|(key, value)| (decoded(key), decoded(value))).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit =
+                    || rest.next().and_then(|byte| char::from(byte).to_digit(16)).unwrap_or_default();
+                u8::try_from(digit() * 16 + digit()).unwrap_or(b'?')
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,16 @@
+//! What the simulation knows of AWS, one test a fact, on the real SDK clients and on paused time.
+
+mod bench;
+mod change_sets;
+mod deletion;
+mod drift;
+mod early_validation;
+mod events;
+mod express;
+mod iam;
+mod other_services;
+mod recovery;
+mod s3;
+mod served;
+mod stacks;
+mod weather;
