@@ -1,8 +1,10 @@
 //! Watching an operation: stack events in, progress and a verdict out. No clients, no clocks.
 
-use crate::event::{Progress, ResourceEvent};
-use crate::stack::status::StackStatus;
-use std::collections::{HashMap, HashSet};
+use super::path::Span;
+use super::status::StackStatus;
+use super::usual::usual;
+use crate::event::{Progress, ResourceEvent, Usual, WaitingFor};
+use std::collections::{BTreeMap, HashSet};
 
 /// One event of a stack's history, as CloudFormation tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,75 +36,123 @@ pub struct Failure {
     pub reason: String,
 }
 
+/// The type under which a stack tells of itself.
+const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
+
 /// The state of one watched operation.
 #[derive(Debug)]
 pub struct Watch {
     stack_id: String,
+    /// Events of earlier operations.
+    before: HashSet<String>,
+    /// Events that were taken in.
     seen: HashSet<String>,
-    began: HashMap<String, f64>,
+    /// Whether events from before this watch belong to what is watched, back to the operation's beginning.
+    joined: bool,
+    /// With which event a joined operation began.
+    origin: Option<String>,
+    /// What is worked on: since when, its type, its state.
+    working: BTreeMap<String, (f64, String, String)>,
+    /// What will be worked on and hasn't begun, with its type and the state it will enter.
+    expected: BTreeMap<String, (String, &'static str)>,
+    spans: Vec<Span>,
+    stack_began: Option<f64>,
+    /// How fast this cloud is, of 1 as AWS usually is, by the slowest kind of resource that has ended; and that
+    /// kind's usual time.
+    pace: Option<(f64, f64)>,
     failures: Vec<(f64, Failure)>,
+    /// Whether a resource failed by itself, and not on its way out: that follows from a failure, but in a deletion.
+    failed_by_itself: bool,
     end: Option<(f64, StackStatus)>,
 }
 
 impl Watch {
-    /// Watches an operation on the stack of this id. Events in `before` belong to earlier operations.
+    /// Watches an operation on the stack of this id that is about to begin. Events in `before` belong to
+    /// earlier operations.
     pub fn new(stack_id: &str, before: impl IntoIterator<Item = String>) -> Self {
         Watch {
             stack_id: stack_id.to_owned(),
-            seen: before.into_iter().collect(),
-            began: HashMap::new(),
+            before: before.into_iter().collect(),
+            seen: HashSet::new(),
+            joined: false,
+            origin: None,
+            working: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            spans: Vec::new(),
+            stack_began: None,
+            pace: None,
             failures: Vec::new(),
+            failed_by_itself: false,
             end: None,
         }
     }
 
-    /// Whether this event was taken in before: a reader of pages, newest first, may stop there.
-    pub fn knows(&self, event_id: &str) -> bool {
-        self.seen.contains(event_id)
+    /// Watches the operation that is under way on the stack of this id, from its beginning.
+    pub fn join(stack_id: &str) -> Self {
+        Watch { joined: true, ..Watch::new(stack_id, []) }
+    }
+
+    /// Says what will be worked on: name, type, and the state that each enters.
+    #[must_use]
+    pub fn expecting(mut self, resources: impl IntoIterator<Item = (String, String, &'static str)>) -> Self {
+        self.expected =
+            resources.into_iter().map(|(id, resource_type, status)| (id, (resource_type, status))).collect();
+        self
+    }
+
+    /// Whether a reader of pages, newest first, may stop at this event, since it was taken in before.
+    pub fn knows(&self, event: &StackEvent) -> bool {
+        self.seen.contains(&event.id) || self.is_older(event)
+    }
+
+    /// Whether no event of what is watched can be older than this one.
+    pub fn is_older(&self, event: &StackEvent) -> bool {
+        self.before.contains(&event.id)
+            || self.origin.as_ref() == Some(&event.id)
+            || self.joined && self.begins(event)
+    }
+
+    /// Whether an operation begins with this event, one that somebody asked for.
+    fn begins(&self, event: &StackEvent) -> bool {
+        let asked_for = || event.reason.as_deref().is_some_and(|reason| reason.starts_with("User Initiated"));
+        event.physical_id == self.stack_id
+            && match event.status.as_str() {
+                "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS" | "IMPORT_IN_PROGRESS" => {
+                    true
+                }
+                "ROLLBACK_IN_PROGRESS" | "UPDATE_ROLLBACK_IN_PROGRESS" => asked_for(),
+                _ => false,
+            }
     }
 
     /// Takes in events in any order, some of them for the second time, and returns what is new, in the
     /// order in which it happened.
     pub fn absorb(&mut self, events: Vec<StackEvent>) -> Vec<ResourceEvent> {
         // CloudFormation lists newest first; turned round, a stable sort keeps same-time events in order.
-        let fresh = events.into_iter().rev().filter(|event| self.seen.insert(event.id.clone()));
+        let fresh = events
+            .into_iter()
+            .rev()
+            .filter(|event| !self.before.contains(&event.id) && self.seen.insert(event.id.clone()));
         let mut fresh: Vec<StackEvent> = fresh.collect();
         fresh.sort_by(|a, b| a.time.total_cmp(&b.time));
         // That a change set gave the stack its name is no part of what the change set does.
         fresh.retain(|event| event.status != "REVIEW_IN_PROGRESS");
+        if self.joined {
+            if let Some(first) = fresh.iter().rposition(|event| self.begins(event)) {
+                fresh.drain(..first);
+                self.origin = fresh.first().map(|event| event.id.clone());
+            }
+            self.joined = false;
+        }
         fresh.into_iter().map(|event| self.take(event)).collect()
     }
 
     fn take(&mut self, event: StackEvent) -> ResourceEvent {
         let is_stack = event.physical_id == self.stack_id;
         let progress = progress(&event.status);
-        let seconds = match progress {
-            Progress::Working => {
-                self.began.entry(event.logical_id.clone()).or_insert(event.time);
-                None
-            }
-            // The stack's clock runs on through a roll-back; a resource's starts anew with its next operation.
-            Progress::Complete | Progress::Failed if is_stack => {
-                self.began.get(&event.logical_id).map(|began| event.time - began)
-            }
-            Progress::Complete | Progress::Failed => {
-                self.began.remove(&event.logical_id).map(|began| event.time - began)
-            }
-        };
-        if progress == Progress::Failed && !is_stack {
-            let failure = Failure {
-                logical_id: event.logical_id.clone(),
-                resource_type: event.resource_type.clone(),
-                reason: event.reason.clone().unwrap_or_default(),
-            };
-            self.failures.push((event.time, failure));
-        }
-        if is_stack {
-            let status = StackStatus::parse(&event.status);
-            if self.end.as_ref().is_none_or(|(time, _)| *time <= event.time) {
-                self.end = Some((event.time, status));
-            }
-        }
+        let seconds =
+            if is_stack { self.stack_enters(&event) } else { self.resource_enters(&event, progress) };
+        let usual = usual(&event.resource_type, &event.status);
         ResourceEvent {
             logical_id: event.logical_id,
             resource_type: event.resource_type,
@@ -110,12 +160,108 @@ impl Watch {
             progress,
             reason: event.reason,
             seconds,
+            usual,
         }
+    }
+
+    /// Seconds since the operation began, where it has ended. Its clock runs on through a roll-back.
+    fn stack_enters(&mut self, event: &StackEvent) -> Option<f64> {
+        let began = *self.stack_began.get_or_insert(event.time);
+        let status = StackStatus::parse(&event.status);
+        let seconds = status.settled().then_some(event.time - began);
+        if let Some(reason) = event.reason.clone().filter(|_| !status.good()) {
+            let (logical_id, resource_type) = (event.logical_id.clone(), event.resource_type.clone());
+            self.failures.push((event.time, Failure { logical_id, resource_type, reason }));
+        }
+        if self.end.as_ref().is_none_or(|(time, _)| *time <= event.time) {
+            self.end = Some((event.time, status));
+        }
+        seconds
+    }
+
+    /// Seconds since the resource's work began, where it has ended.
+    fn resource_enters(&mut self, event: &StackEvent, progress: Progress) -> Option<f64> {
+        self.expected.remove(&event.logical_id);
+        if progress == Progress::Working {
+            let began = self.working.get(&event.logical_id).map_or(event.time, |(began, _, _)| *began);
+            let work = (began, event.resource_type.clone(), event.status.clone());
+            self.working.insert(event.logical_id.clone(), work);
+            return None;
+        }
+        if progress == Progress::Failed {
+            let failure = Failure {
+                logical_id: event.logical_id.clone(),
+                resource_type: event.resource_type.clone(),
+                reason: event.reason.clone().unwrap_or_default(),
+            };
+            self.failed_by_itself |= is_cause(&failure) && !event.status.starts_with("DELETE");
+            self.failures.push((event.time, failure));
+        }
+        // The end of what went before can come later than the beginning of what is worked on now.
+        if self.working.get(&event.logical_id)?.0 > event.time {
+            return None;
+        }
+        let (began, resource_type, status) = self.working.remove(&event.logical_id)?;
+        let logical_id = event.logical_id.clone();
+        if let Some(Usual { least, .. }) = usual(&resource_type, &status) {
+            let pace = ((event.time - began) / least).clamp(0.0, 1.0);
+            let told = self.pace.unwrap_or_default();
+            if self.pace.is_none() || told.0 < least || told.0 == least && pace < told.1 {
+                self.pace = Some((least, pace));
+            }
+        }
+        self.spans.push(Span { logical_id, resource_type, began, ended: event.time });
+        Some(event.time - began)
+    }
+
+    /// What is being worked on, at this time of the service's clock: the oldest first.
+    pub fn waiting_for(&self, now: f64) -> Vec<WaitingFor> {
+        let mut waiting: Vec<WaitingFor> = self
+            .working
+            .iter()
+            .map(|(logical_id, (began, resource_type, status))| WaitingFor {
+                logical_id: logical_id.clone(),
+                resource_type: resource_type.clone(),
+                seconds: (now - began).max(0.0),
+                usual: usual(resource_type, status),
+            })
+            .collect();
+        waiting.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        waiting
+    }
+
+    /// Seconds that will surely pass before the operation ends well, by what its resources usually take, at
+    /// this time of the service's clock. Zero where that isn't known: before anything has ended, since an
+    /// emulator is faster than AWS, and after a failure.
+    pub fn at_least(&self, now: f64) -> f64 {
+        let Some((_, pace)) = self.pace.filter(|_| self.failures.is_empty()) else { return 0.0 };
+        let left = |resource_type: &str, status: &str, elapsed: f64| {
+            usual(resource_type, status).map_or(0.0, |usual| usual.least * pace - elapsed)
+        };
+        let working = self.working.values().map(|(began, kind, status)| left(kind, status, now - began));
+        let expected = self.expected.values().map(|(kind, status)| left(kind, status, 0.0));
+        working.chain(expected).fold(0.0, f64::max)
+    }
+
+    /// The work that has ended.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Seconds from the operation's beginning to its end so far.
+    pub fn seconds(&self) -> f64 {
+        self.stack_began.zip(self.end.as_ref()).map_or(0.0, |(began, (end, _))| end - began)
     }
 
     /// The state in which the operation ended, once it has.
     pub fn verdict(&self) -> Option<&StackStatus> {
         self.end.as_ref().map(|(_, status)| status).filter(|status| status.settled())
+    }
+
+    /// Whether a resource failed by itself: not only the stack as a whole, nor because something else failed.
+    pub fn knows_a_cause(&self) -> bool {
+        let deletes = self.end.as_ref().is_some_and(|(_, status)| status.name().starts_with("DELETE"));
+        self.failed_by_itself || deletes && self.failures.iter().any(|(_, failure)| is_cause(failure))
     }
 
     /// What failed, earliest first.
@@ -139,11 +285,11 @@ fn progress(status: &str) -> Progress {
 /// The first cause: the earliest failure that is not a mere consequence. CloudFormation cancels whatever is
 /// under way when something fails, and a stack fails because a resource did.
 pub fn first_cause<'a>(failures: &[&'a Failure]) -> Option<&'a Failure> {
-    let is_cause = |failure: &&&Failure| {
-        !failure.reason.to_ascii_lowercase().contains("cancelled")
-            && failure.resource_type != "AWS::CloudFormation::Stack"
-    };
-    failures.iter().find(is_cause).or(failures.first()).copied()
+    failures.iter().find(|failure| is_cause(failure)).or(failures.first()).copied()
+}
+
+fn is_cause(failure: &Failure) -> bool {
+    !failure.reason.to_ascii_lowercase().contains("cancelled") && failure.resource_type != STACK_TYPE
 }
 
 #[cfg(test)]
@@ -192,6 +338,24 @@ mod tests {
         assert_eq!(watch.verdict(), None);
         watch.absorb(vec![event("3", "kinesis-stack-dev", "UPDATE_COMPLETE", None, 4.0)]);
         assert_eq!(watch.verdict().unwrap().name(), "UPDATE_COMPLETE");
+    }
+
+    #[test]
+    fn an_operation_that_is_joined_is_told_from_its_beginning_and_no_earlier() {
+        let mut watch = Watch::join(STACK);
+        let began = event("2", "kinesis-stack-dev", "UPDATE_IN_PROGRESS", Some("User Initiated"), 9.0);
+        let old = event("1", "kinesis-stack-dev", "CREATE_COMPLETE", None, 5.0);
+        assert!(watch.knows(&began) && !watch.knows(&old), "a reader stops where the operation began");
+        let told =
+            watch.absorb(vec![event("3", "Stream", "UPDATE_IN_PROGRESS", None, 10.0), began.clone(), old]);
+        assert_eq!(
+            told.iter().map(|it| it.logical_id.as_str()).collect::<Vec<_>>(),
+            ["kinesis-stack-dev", "Stream"]
+        );
+        assert!(watch.is_older(&began));
+        // Somebody's next operation is no place to stop at: what came before it is still to be read.
+        let next = event("4", "kinesis-stack-dev", "DELETE_IN_PROGRESS", Some("User Initiated"), 20.0);
+        assert!(!watch.knows(&next));
     }
 
     #[test]
