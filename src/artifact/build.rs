@@ -7,12 +7,15 @@ use crate::event::{Event, Reporter};
 use crate::template::Architecture;
 use anyhow::{Context, Result};
 use include_dir::{Dir, DirEntry, include_dir};
+use rustix::process::Pid;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/lambda");
 
@@ -69,12 +72,22 @@ fn recipe(os: &str, machine: &str, architecture: Architecture, has_zigbuild: boo
 /// The zip of an earlier build of the same sources.
 pub fn cached(cache: &Path, architecture: Architecture) -> Option<Vec<u8>> {
     let path = zip_path(cache, architecture);
+    let zip = fs::read(&path).ok()?;
+    // What was packed here needs no unpacking, which takes most of the time of an `up` that changes nothing.
+    if fs::read_to_string(hash_path(&path)).is_ok_and(|hash| hash == hash_of(&zip)) {
+        return Some(zip);
+    }
     // A damaged one counts as absent, and is made again.
-    path.is_file().then(|| package::read(&path, architecture).ok()).flatten()
+    package::read(&path, architecture).ok()
 }
 
 /// Compiles, packs, and keeps the zip for the next time.
-pub fn build(cache: &Path, architecture: Architecture, reporter: &dyn Reporter) -> Result<Vec<u8>> {
+pub fn build(
+    cache: &Path,
+    architecture: Architecture,
+    compiler: &Compiler,
+    reporter: &dyn Reporter,
+) -> Result<Vec<u8>> {
     let cargo = Tool::find()?;
     let recipe = recipe(
         std::env::consts::OS,
@@ -96,7 +109,7 @@ pub fn build(cache: &Path, architecture: Architecture, reporter: &dyn Reporter) 
     write_sources(&source)
         .with_context(|| format!("cannot write the processor's sources to {}", source.display()))?;
     let target = directory.join("target");
-    let output = cargo.command(&recipe, &source, &target).output().context("cannot run cargo")?;
+    let output = compiler.run(cargo.command(&recipe, &source, &target)).context("cannot run cargo")?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         return Err(Error::new(Kind::Failed, "the processor could not be compiled")
@@ -109,10 +122,47 @@ pub fn build(cache: &Path, architecture: Architecture, reporter: &dyn Reporter) 
     let zip = package::pack(&binary)?;
     let path = zip_path(cache, architecture);
     let partial = path.with_extension("partial");
-    fs::write(&partial, &zip)
+    fs::write(hash_path(&path), hash_of(&zip))
+        .and_then(|()| fs::write(&partial, &zip))
         .and_then(|()| fs::rename(&partial, &path))
         .context("cannot keep the processor's zip")?;
     Ok(zip)
+}
+
+/// The compiler at work, with all its children in a process group of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Compiler(Arc<Mutex<Option<Pid>>>);
+
+/// Ends the compiler when it is dropped.
+pub struct EndsWith(Compiler);
+
+impl Compiler {
+    /// What ends the compiler when it is dropped.
+    pub fn ends_with(&self) -> EndsWith {
+        EndsWith(self.clone())
+    }
+
+    fn run(&self, mut command: Command) -> std::io::Result<Output> {
+        let command = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn()?;
+        *self.group() = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let output = child.wait_with_output();
+        *self.group() = None;
+        output
+    }
+
+    fn group(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for EndsWith {
+    fn drop(&mut self) {
+        if let Some(group) = self.0.group().take() {
+            // It is gone already, or it goes now.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        }
+    }
 }
 
 /// The cargo that is used, and where it keeps the sources of dependencies.
@@ -187,6 +237,15 @@ fn program(name: &str) -> Option<PathBuf> {
 
 fn zip_path(cache: &Path, architecture: Architecture) -> PathBuf {
     cache.join("processor").join(format!("{}-{}.zip", &sources_hash()[..16], architecture.name()))
+}
+
+/// Where the hash of a zip is kept that was packed here.
+fn hash_path(zip: &Path) -> PathBuf {
+    zip.with_extension("sha256")
+}
+
+fn hash_of(zip: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(zip))
 }
 
 /// The SHA-256 over all that decides what is built.
@@ -265,10 +324,18 @@ mod tests {
         let whole = package::pack(b"#!/bin/sh\n").unwrap();
         fs::write(&path, &whole).unwrap();
         assert_eq!(cached(cache.path(), Architecture::X86_64), Some(whole.clone()));
-        for damaged in [&whole[..0], &whole[..whole.len() / 2]] {
-            fs::write(&path, damaged).unwrap();
-            assert_eq!(cached(cache.path(), Architecture::X86_64), None);
+        let mut flipped = whole.clone();
+        let content = 30 + "bootstrap".len() + 2;
+        flipped[content] ^= 1;
+        for damaged in [&whole[..0], &whole[..whole.len() / 2], &flipped] {
+            for hash in [None, Some(hash_of(&whole))] {
+                fs::write(&path, damaged).unwrap();
+                hash.into_iter().for_each(|hash| fs::write(hash_path(&path), hash).unwrap());
+                assert_eq!(cached(cache.path(), Architecture::X86_64), None);
+            }
         }
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(cached(cache.path(), Architecture::X86_64), Some(whole));
     }
 
     #[test]

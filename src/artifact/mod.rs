@@ -59,17 +59,22 @@ impl Workshop {
     /// Makes the artifact, or finds it in the cache. Compiling can take a minute; it runs on a thread of its own.
     pub async fn make(&self, reporter: Arc<dyn Reporter>) -> Result<Artifact> {
         let workshop = self.clone();
-        let made = tokio::task::spawn_blocking(move || workshop.make_blocking(reporter.as_ref()));
+        let compiler = build::Compiler::default();
+        // Whoever stops waiting stops the compiler, too.
+        let _ends_with_us = compiler.ends_with();
+        let made = tokio::task::spawn_blocking(move || workshop.make_blocking(&compiler, reporter.as_ref()));
         made.await.context("the build was interrupted")?
     }
 
-    fn make_blocking(&self, reporter: &dyn Reporter) -> Result<Artifact> {
+    fn make_blocking(&self, compiler: &build::Compiler, reporter: &dyn Reporter) -> Result<Artifact> {
         let began = std::time::Instant::now();
         let (artifact, built) = match &self.source {
             ProcessorSource::File(path) => (self.read(path)?, false),
             ProcessorSource::Own => match build::cached(&self.cache, self.architecture) {
                 Some(zip) => (Artifact::new(zip), false),
-                None => (Artifact::new(build::build(&self.cache, self.architecture, reporter)?), true),
+                None => {
+                    (Artifact::new(build::build(&self.cache, self.architecture, compiler, reporter)?), true)
+                }
             },
         };
         reporter.tell(&Event::ProcessorReady {

@@ -1,6 +1,7 @@
 //! The bucket that keeps processors: ours, private, made on first use, each zip written once.
 
 use super::Artifact;
+use crate::cloud::bucket::{self, Bucket};
 use crate::cloud::fault;
 use crate::environment::{artifact_bucket, artifact_key};
 use crate::error::{Error, Kind};
@@ -44,7 +45,9 @@ impl<'a> Store<'a> {
             Ok(_) => Ok(Stored::Present),
             Err(error) if fault::is_missing(&error) => Ok(Stored::Absent),
             // Without s3:ListBucket a missing key is a 403 too: only the bucket itself tells whose it is.
-            Err(error) if fault::is_forbidden(&error) => self.look_at_bucket().await.map(|_| Stored::Absent),
+            Err(error) if fault::is_silent_refusal(&error) || fault::is_forbidden(&error) => {
+                self.look_at_bucket().await.map(|_| Stored::Absent)
+            }
             Err(error) => {
                 Err(fault::explain(error, &format!("look into the artifact bucket {}", self.bucket)))
             }
@@ -53,21 +56,13 @@ impl<'a> Store<'a> {
 
     /// Puts an artifact there, with the bucket where that is missing too. Can be repeated at any point.
     pub async fn put(&self, artifact: &Artifact, reporter: &dyn Reporter) -> Result<()> {
-        if !self.look_at_bucket().await? {
+        // On each upload, so that a run that was cut short after creating the bucket is made good. Whether there is
+        // a bucket is told by the same call.
+        if !self.keep_private().await? {
             self.create(reporter).await?;
+            self.keep_private().await?;
         }
         let doing = format!("upload the processor to {}", self.bucket);
-        let private = PublicAccessBlockConfiguration::builder()
-            .block_public_acls(true)
-            .block_public_policy(true)
-            .ignore_public_acls(true)
-            .restrict_public_buckets(true)
-            .build();
-        // Set on each upload, so that a run that was cut short after creating the bucket is made good.
-        let block =
-            self.s3.put_public_access_block().bucket(&self.bucket).expected_bucket_owner(self.account);
-        let block = block.public_access_block_configuration(private).send();
-        block.await.map_err(|error| fault::explain(error, &format!("keep {} private", self.bucket)))?;
         let key = artifact_key(&artifact.sha256);
         let put = self.s3.put_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.account);
         let put = put.content_type("application/zip").body(ByteStream::from(artifact.zip.clone())).send();
@@ -76,15 +71,35 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Whether the bucket is there; an error where it is another's.
-    async fn look_at_bucket(&self) -> Result<bool> {
-        match self.s3.head_bucket().bucket(&self.bucket).expected_bucket_owner(self.account).send().await {
+    /// Keeps the bucket private. False where there is none.
+    async fn keep_private(&self) -> Result<bool> {
+        let private = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .block_public_policy(true)
+            .ignore_public_acls(true)
+            .restrict_public_buckets(true)
+            .build();
+        let block = self.s3.put_public_access_block().bucket(&self.bucket);
+        let block = block.expected_bucket_owner(self.account).public_access_block_configuration(private);
+        match block.send().await {
             Ok(_) => Ok(true),
             Err(error) if fault::is_missing(&error) => Ok(false),
-            Err(error) if fault::is_forbidden(&error) => {
-                Err(foreign_bucket(&self.bucket, self.account).into())
+            // Another's bucket, or a permission that is missing: the bucket itself tells.
+            Err(error) if fault::is_forbidden(&error) && self.look_at_bucket().await? => {
+                Err(fault::explain(error, &format!("keep {} private", self.bucket)))
             }
-            Err(error) => Err(fault::explain(error, &format!("look at the artifact bucket {}", self.bucket))),
+            Err(error) if fault::is_forbidden(&error) => Ok(false),
+            Err(error) => Err(fault::explain(error, &format!("keep {} private", self.bucket))),
+        }
+    }
+
+    /// Whether the bucket is there; an error where it is another's.
+    async fn look_at_bucket(&self) -> Result<bool> {
+        let doing = format!("look at the artifact bucket {}", self.bucket);
+        match bucket::whose(self.s3, &self.bucket, self.account, &doing).await? {
+            Bucket::Ours => Ok(true),
+            Bucket::Missing => Ok(false),
+            Bucket::Foreign => Err(foreign_bucket(&self.bucket, self.account).into()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every state that a stack can be in, in one table: has it settled, is it good, and what `up` does about it.
 
+use crate::settings::Invocation;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -21,10 +22,56 @@ pub enum WayOut {
     Create,
     /// The stack holds nothing and can only be deleted: delete it, then create.
     DeleteFirst,
+    /// The same for a stack that may still hold rows: only where there are none, or where their loss is agreed to.
+    DeleteIfEmpty,
+    /// An update that failed and was left as it is: RollbackStack, then update.
+    Rollback,
+    /// A roll-back that failed: ContinueUpdateRollback, skipping what fails again, then update.
+    ContinueRollback,
     /// Somebody's operation is under way: watch it to its end, then look again.
     Wait,
     /// Needs a person; the text says what to do, and `{up}` and `{down}` stand for our own commands.
     Explain(&'static str),
+}
+
+impl WayOut {
+    /// What `up` does, in one sentence, for people whose stack is in that state and for the table of states.
+    pub fn explained(self, invocation: &Invocation) -> String {
+        let (up, down) = (invocation.command("up"), invocation.command("down"));
+        match self {
+            WayOut::Update => format!("`{up}` updates it."),
+            WayOut::Create => format!("`{up}` creates it: nothing is there but, at most, its name."),
+            WayOut::DeleteFirst => format!("`{up}` deletes it, since it holds nothing, and creates it anew."),
+            WayOut::DeleteIfEmpty => {
+                format!("`{up}` deletes it and creates it anew, asking first where its bucket holds rows.")
+            }
+            WayOut::Rollback => format!("`{up}` rolls it back to how it last worked, then updates it."),
+            WayOut::ContinueRollback => format!(
+                "`{up}` goes on with the roll-back, the second time without the resources that failed, then \
+                 updates it."
+            ),
+            WayOut::Wait => format!("`{up}` watches the operation to its end, then goes on."),
+            WayOut::Explain(what) => {
+                let text = what.replace("{down}", &down).replace("{up}", &up);
+                let mut letters = text.chars();
+                let first =
+                    letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+                format!("{first}{}.", letters.as_str())
+            }
+        }
+    }
+}
+
+/// The table of states, as the documentation shows it.
+pub fn table() -> String {
+    let mut text = "| state | settled | what `up` does |\n|---|---|---|\n".to_owned();
+    for known in Known::ALL {
+        let status = StackStatus::Known(*known);
+        let settled = if status.settled() { "yes" } else { "no" };
+        let way_out = status.way_out().explained(&Invocation::default());
+        text.push_str(&format!("| `{status}` | {settled} | {way_out} |\n"));
+    }
+    text
 }
 
 macro_rules! table {
@@ -45,30 +92,27 @@ macro_rules! table {
     };
 }
 
-use WayOut::{Create, DeleteFirst, Explain, Update, Wait};
+use WayOut::{ContinueRollback, Create, DeleteFirst, DeleteIfEmpty, Explain, Rollback, Update, Wait};
 
-const DELETE_AGAIN: &str = "run `{down}`, which deletes what is left, then `{up}` again";
-const ROLL_BACK: &str =
-    "run `aws cloudformation rollback-stack` for this stack, or `{down}`, then `{up}` again";
 const CONTINUE: &str = "mend what kept it from rolling back (see its events), run `aws cloudformation continue-update-rollback`, then `{up}` again";
 
 table! {
 //  variant                            name                                           settled good  way out
     CreateInProgress                   "CREATE_IN_PROGRESS"                           false   true  Wait;
     CreateComplete                     "CREATE_COMPLETE"                              true    true  Update;
-    CreateFailed                       "CREATE_FAILED"                                true    false Explain(DELETE_AGAIN);
+    CreateFailed                       "CREATE_FAILED"                                true    false DeleteIfEmpty;
     RollbackInProgress                 "ROLLBACK_IN_PROGRESS"                         false   false Wait;
     RollbackComplete                   "ROLLBACK_COMPLETE"                            true    false DeleteFirst;
-    RollbackFailed                     "ROLLBACK_FAILED"                              true    false Explain(DELETE_AGAIN);
+    RollbackFailed                     "ROLLBACK_FAILED"                              true    false DeleteIfEmpty;
     ReviewInProgress                   "REVIEW_IN_PROGRESS"                           true    true  Create;
     UpdateInProgress                   "UPDATE_IN_PROGRESS"                           false   true  Wait;
     UpdateCompleteCleanupInProgress    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"          false   true  Wait;
     UpdateComplete                     "UPDATE_COMPLETE"                              true    true  Update;
-    UpdateFailed                       "UPDATE_FAILED"                                true    false Explain(ROLL_BACK);
+    UpdateFailed                       "UPDATE_FAILED"                                true    false Rollback;
     UpdateRollbackInProgress           "UPDATE_ROLLBACK_IN_PROGRESS"                  false   false Wait;
     UpdateRollbackCompleteCleanup      "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS" false   false Wait;
     UpdateRollbackComplete             "UPDATE_ROLLBACK_COMPLETE"                     true    false Update;
-    UpdateRollbackFailed               "UPDATE_ROLLBACK_FAILED"                       true    false Explain(CONTINUE);
+    UpdateRollbackFailed               "UPDATE_ROLLBACK_FAILED"                       true    false ContinueRollback;
     ImportInProgress                   "IMPORT_IN_PROGRESS"                           false   true  Wait;
     ImportComplete                     "IMPORT_COMPLETE"                              true    true  Update;
     ImportRollbackInProgress           "IMPORT_ROLLBACK_IN_PROGRESS"                  false   false Wait;
@@ -76,7 +120,7 @@ table! {
     ImportRollbackFailed               "IMPORT_ROLLBACK_FAILED"                       true    false Explain(CONTINUE);
     DeleteInProgress                   "DELETE_IN_PROGRESS"                           false   true  Wait;
     DeleteComplete                     "DELETE_COMPLETE"                              true    true  Create;
-    DeleteFailed                       "DELETE_FAILED"                                true    false Explain(DELETE_AGAIN);
+    DeleteFailed                       "DELETE_FAILED"                                true    false DeleteIfEmpty;
 }
 
 impl StackStatus {
@@ -144,6 +188,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_table_in_the_docs_is_made_from_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/states.md");
+        let page = format!(
+            "# States of a stack\n\nWhat `up` does about the state in which it finds the stack. This page is made \
+             from `src/stack/status.rs`.\n\n{}",
+            table()
+        );
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            std::fs::write(path, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), page, "INSTA_UPDATE=always makes it anew");
+    }
+
+    #[test]
     fn the_table_knows_every_state_of_the_sdk() {
         for name in aws_sdk_cloudformation::types::StackStatus::values() {
             assert!(matches!(StackStatus::parse(name), StackStatus::Known(_)), "{name} is missing");
@@ -159,6 +217,13 @@ mod tests {
             assert_eq!(!status.settled(), in_progress, "{status}");
             assert_eq!(status.way_out() == WayOut::Wait, in_progress, "{status}");
         }
+    }
+
+    #[test]
+    fn every_state_but_one_has_a_way_out_that_is_taken_without_a_person() {
+        let explained = |known: &&Known| matches!(StackStatus::Known(**known).way_out(), WayOut::Explain(_));
+        let explained: Vec<&Known> = Known::ALL.iter().filter(explained).collect();
+        assert_eq!(explained, [&Known::ImportRollbackFailed]);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Empties a bucket: object versions, delete markers and unfinished uploads.
 
 use crate::cloud::{Identity, fault};
+use crate::environment::TAG_ENVIRONMENT;
 use crate::error::{Error, Kind};
-use crate::event::{DataFound, Event, Reporter};
+use crate::event::{DataFound, Event, Removed, Reporter};
 use crate::stack::{Context, state};
 use anyhow::Result;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier, Tag};
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// DeleteObjects calls in flight.
 const IN_FLIGHT: usize = 8;
+/// How often a bucket is tried to be removed while something still lands in it.
+const MOST_ATTEMPTS: u32 = 10;
 /// Pages of 1,000 that are counted before a question: more is told as "more than".
 const PAGES_COUNTED: usize = 20;
 
@@ -97,6 +100,48 @@ impl<'a> Emptier<'a> {
         Ok(())
     }
 
+    /// Removes it, emptied again as often as something still lands in it. One that isn't there is gone.
+    pub async fn remove(&self) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            let request = self.s3.delete_bucket().bucket(self.bucket).expected_bucket_owner(self.account);
+            let Err(error) = request.send().await else {
+                self.reporter.tell(&Event::BucketRemoved { bucket: self.bucket.to_owned() });
+                return Ok(());
+            };
+            let code = error.as_service_error().and_then(|error| error.meta().code()).unwrap_or_default();
+            match code {
+                _ if fault::is_missing(&error) => return Ok(()),
+                "BucketNotEmpty" if attempt < MOST_ATTEMPTS => {
+                    attempt += 1;
+                    // In the first round it wasn't emptied yet, or not to its end.
+                    if attempt > 2 {
+                        let bucket = self.bucket.to_owned();
+                        self.reporter.tell(&Event::EmptyingAgain { bucket, attempt: attempt - 1 });
+                    }
+                    self.empty().await?;
+                }
+                "BucketNotEmpty" => {
+                    let message =
+                        format!("something keeps writing to {}: it could not be removed", self.bucket);
+                    return Err(Error::new(Kind::Leftovers, message)
+                        .because(fault::explain(error, "remove it").to_string())
+                        .remedy("Stop whatever writes to it, then run `down` again.")
+                        .into());
+                }
+                // Somebody else is at it right now.
+                "OperationAborted" if attempt < MOST_ATTEMPTS => {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(250 << attempt.min(5))).await;
+                }
+                _ if fault::is_forbidden(&error) && !fault::names_permission(&error) => {
+                    return Err(crate::artifact::foreign_bucket(self.bucket, self.account).into());
+                }
+                _ => return Err(fault::explain(error, &format!("remove the bucket {}", self.bucket))),
+            }
+        }
+    }
+
     /// One page of versions and markers. `None` where the bucket isn't there.
     async fn page(&self, (key, version): (Option<String>, Option<String>)) -> Result<Option<Page>> {
         let request = self.s3.list_object_versions().bucket(self.bucket).expected_bucket_owner(self.account);
@@ -107,28 +152,46 @@ impl<'a> Emptier<'a> {
             {
                 Ok(None)
             }
-            Err(error) if fault::is_forbidden(&error) => {
+            // Where a permission is named, the bucket is ours.
+            Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => {
                 Err(crate::artifact::foreign_bucket(self.bucket, self.account).into())
             }
             Err(error) => Err(fault::explain(error, &format!("list the bucket {}", self.bucket))),
         }
     }
 
-    /// Deletes up to 1,000 keys. S3 answers 200 even where it refused some of them.
-    async fn delete(&self, keys: Vec<ObjectIdentifier>) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build()?;
-        let request = self.s3.delete_objects().bucket(self.bucket).expected_bucket_owner(self.account);
-        let answer = match request.delete(delete).send().await {
-            Ok(answer) => answer,
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.meta().code() == Some("NoSuchBucket")) =>
-            {
+    /// Deletes up to 1,000 keys. S3 answers 200 even where it refused some of them: those that it stumbled over are
+    /// asked for again.
+    async fn delete(&self, mut keys: Vec<ObjectIdentifier>) -> Result<()> {
+        let stumbled = |error: &S3Error| {
+            matches!(error.code(), Some("InternalError" | "SlowDown" | "ServiceUnavailable"))
+        };
+        let mut attempt = 1;
+        let answer = loop {
+            if keys.is_empty() {
                 return Ok(());
             }
-            Err(error) => return Err(fault::explain(error, &format!("empty the bucket {}", self.bucket))),
+            let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build()?;
+            let request = self.s3.delete_objects().bucket(self.bucket).expected_bucket_owner(self.account);
+            let answer = match request.delete(delete).send().await {
+                Ok(answer) => answer,
+                Err(error)
+                    if error.as_service_error().is_some_and(|e| e.meta().code() == Some("NoSuchBucket")) =>
+                {
+                    return Ok(());
+                }
+                Err(error) => {
+                    return Err(fault::explain(error, &format!("empty the bucket {}", self.bucket)));
+                }
+            };
+            if attempt == MOST_ATTEMPTS || !answer.errors().iter().all(stumbled) {
+                break answer;
+            }
+            keys = answer.errors().iter().map(key_of).collect::<Result<_>>()?;
+            if !keys.is_empty() {
+                tokio::time::sleep(Duration::from_millis(250 << attempt.min(5))).await;
+            }
+            attempt += 1;
         };
         let Some(first) = answer.errors().first() else { return Ok(()) };
         let message = format!(
@@ -156,6 +219,8 @@ impl<'a> Emptier<'a> {
             let answer = match request.set_key_marker(key).set_upload_id_marker(id).send().await {
                 Ok(answer) => answer,
                 Err(error) if fault::is_missing(&error) => return Ok(()),
+                // Whoever may not see them may still remove the bucket, and S3 removes them with it.
+                Err(error) if fault::is_forbidden(&error) => return Ok(()),
                 Err(error) => {
                     return Err(fault::explain(
                         error,
@@ -170,6 +235,7 @@ impl<'a> Emptier<'a> {
                 match request.expected_bucket_owner(self.account).send().await {
                     Ok(_) => {}
                     Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_upload()) => {}
+                    Err(error) if fault::is_forbidden(&error) => return Ok(()),
                     Err(error) => return Err(fault::explain(error, "abort an unfinished upload")),
                 }
             }
@@ -182,6 +248,13 @@ impl<'a> Emptier<'a> {
             );
         }
     }
+}
+
+/// The key that S3 did not delete.
+fn key_of(error: &S3Error) -> Result<ObjectIdentifier> {
+    let version = error.version_id().filter(|version| !version.is_empty());
+    let key = ObjectIdentifier::builder().key(error.key().unwrap_or_default());
+    Ok(key.set_version_id(version.map(str::to_owned)).build()?)
 }
 
 impl Page {
@@ -209,4 +282,67 @@ impl Page {
             next,
         })
     }
+}
+
+/// What the tags of a bucket without a stack say.
+#[derive(PartialEq)]
+enum Tagged {
+    /// It bears our tag.
+    Ours,
+    /// It bears none: it may be ours, and its making was cut short before it got its tags.
+    Not,
+    /// It bears others, or there is no such bucket of ours.
+    Otherwise,
+}
+
+async fn tagged(context: &Context, identity: &Identity, bucket: &str) -> Result<Tagged> {
+    let tags = context.clients.s3.get_bucket_tagging().bucket(bucket);
+    match tags.expected_bucket_owner(&identity.account).send().await {
+        Ok(answer) => {
+            let environment = context.environment.name.as_str();
+            let is_ours = |tag: &Tag| tag.key == TAG_ENVIRONMENT && tag.value == environment;
+            Ok(if answer.tag_set.iter().any(is_ours) { Tagged::Ours } else { Tagged::Otherwise })
+        }
+        Err(error) if error.as_service_error().is_some_and(|e| e.meta().code() == Some("NoSuchTagSet")) => {
+            Ok(Tagged::Not)
+        }
+        // Throttling and credentials that aren't good tell nothing.
+        Err(error) if fault::is_missing(&error) || fault::is_forbidden(&error) => Ok(Tagged::Otherwise),
+        Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
+    }
+}
+
+/// The bucket of an environment that has no stack any more: somebody deleted the stack, or a `down` was cut short
+/// before its end. One that bears our tag is ours to remove, and so is an empty one without any; whatever else is
+/// left is named at the end.
+pub async fn bucket_without_stack(context: &Context, identity: &Identity) -> Result<Vec<Removed>> {
+    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let is_ours = match tagged(context, identity, &bucket).await? {
+        Tagged::Ours => true,
+        Tagged::Not => Emptier::new(context, &bucket, identity).count().await?.objects == 0,
+        Tagged::Otherwise => false,
+    };
+    Ok(is_ours
+        .then(|| Removed {
+            logical_id: "Bucket".to_owned(),
+            resource_type: "AWS::S3::Bucket".to_owned(),
+            physical_id: bucket,
+        })
+        .into_iter()
+        .collect())
+}
+
+/// Removes the bucket of an environment that has no stack any more, where it is ours and holds nothing. True where
+/// none is left then.
+pub async fn remove_if_empty(context: &Context, identity: &Identity) -> Result<bool> {
+    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    if tagged(context, identity, &bucket).await? == Tagged::Otherwise {
+        return Ok(false);
+    }
+    let emptier = Emptier::new(context, &bucket, identity);
+    let empty = emptier.count().await?.objects == 0;
+    if empty {
+        emptier.remove().await?;
+    }
+    Ok(empty)
 }

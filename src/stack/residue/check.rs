@@ -1,11 +1,12 @@
 //! Asks each service, by the derived names, whether anything of an environment is left.
 
+use crate::cloud::bucket::Bucket as Whose;
 use crate::cloud::{Identity, fault};
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::stack::{Context, state};
+use crate::stack::{Context, poll, state};
 use anyhow::Result;
-use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt, join_all};
 use std::time::Duration;
 
 /// Deleted things can still be seen for a moment: what is left is looked at again before it is named.
@@ -19,34 +20,78 @@ struct Suspect {
     remove: String,
 }
 
-/// Asks for everything, all at once. Returns what was asked for; an error names what is left.
-pub async fn check(context: &Context, identity: &Identity) -> Result<Vec<String>> {
+/// Asks for everything, all at once. Returns what was asked for; an error names what is left, and what nobody was
+/// allowed to ask for.
+pub async fn check(context: &Context, identity: &Identity, at_most: Duration) -> Result<Vec<String>> {
     let suspects = suspects(context, identity);
     let mut left = suspects.clone();
+    let mut unknown = Vec::new();
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(Duration::from_millis(250 << look)).await;
         }
-        let answers = try_join_all(left.iter().map(|suspect| is_there(context, identity, suspect))).await?;
-        left =
-            left.into_iter().zip(answers).filter_map(|(suspect, there)| there.then_some(suspect)).collect();
+        let ask = |suspect| poll::patiently(context, at_most, move || is_there(context, identity, suspect));
+        let answers = join_all(left.iter().map(ask)).await;
+        let mut still_there = Vec::new();
+        for (suspect, answer) in left.into_iter().zip(answers) {
+            match answer {
+                Ok(true) => still_there.push(suspect),
+                Ok(false) => {}
+                Err(error) => unknown.push((suspect, Error::of(&error))),
+            }
+        }
+        left = still_there;
         if left.is_empty() {
             break;
         }
     }
-    for suspect in &suspects {
+    let is_known = |suspect: &&Suspect| unknown.iter().all(|(other, _)| other != *suspect);
+    for suspect in suspects.iter().filter(is_known) {
         let left = left.contains(suspect);
         let (service, name) = (suspect.service.to_owned(), suspect.name.clone());
         context.reporter.tell(&Event::Checked { service, name, left });
     }
-    if left.is_empty() {
-        return Ok(suspects.iter().map(|suspect| format!("{} {}", suspect.service, suspect.name)).collect());
+    if left.is_empty() && unknown.is_empty() {
+        return Ok(suspects.iter().map(Suspect::told).collect());
     }
-    let names: Vec<String> =
-        left.iter().map(|suspect| format!("{} {}", suspect.service, suspect.name)).collect();
-    let message = format!("{} has no stack, but left behind: {}", context.environment.name, names.join(", "));
-    let error = Error::new(Kind::Leftovers, message);
-    Err(left.iter().fold(error, |error, suspect| error.remedy(suspect.remove.clone())).into())
+    let name = &context.environment.name;
+    let unasked: Vec<String> = unknown.iter().map(|(suspect, _)| suspect.told()).collect();
+    let unasked = format!("nobody knows whether this is left, too: {}", unasked.join(", "));
+    let mut remedies: Vec<String> = left.iter().map(|suspect| suspect.remove.clone()).collect();
+    for remedy in unknown.iter().flat_map(|(_, error)| &error.remedies) {
+        if !remedies.contains(remedy) {
+            remedies.push(remedy.clone());
+        }
+    }
+    let because = unknown.first().and_then(|(_, error)| error.cause.clone());
+    let error = match (left.is_empty(), because) {
+        (true, because) => {
+            let kind = unknown.first().map_or(Kind::Failed, |(_, error)| error.kind);
+            let message = format!("{name} has no stack any more, but {unasked}").replace(", too:", ":");
+            Error::new(kind, message).because(because.unwrap_or_default())
+        }
+        (false, because) => {
+            let names: Vec<String> = left.iter().map(Suspect::told).collect();
+            let message = format!("{name} has no stack, but left behind: {}", names.join(", "));
+            let error = Error::new(Kind::Leftovers, message);
+            match because {
+                Some(because) => error.because(format!("{unasked}: {because}")),
+                None => error,
+            }
+        }
+    };
+    let error = remedies.into_iter().fold(error, Error::remedy);
+    Err(match unknown.is_empty() {
+        true => error,
+        false => error.remedy(format!("Then `{}` asks again.", context.invocation.command("down"))),
+    }
+    .into())
+}
+
+impl Suspect {
+    fn told(&self) -> String {
+        format!("{} {}", self.service, self.name)
+    }
 }
 
 fn suspects(context: &Context, identity: &Identity) -> Vec<Suspect> {
@@ -128,16 +173,8 @@ fn is_there<'a>(
         };
     }
     match suspect.service {
-        "bucket" => async move {
-            let request = clients.s3.head_bucket().bucket(name).expected_bucket_owner(&identity.account);
-            match request.send().await {
-                Ok(_) => Ok(true),
-                // Somebody else's bucket is nothing of ours.
-                Err(error) if fault::is_missing(&error) || fault::is_forbidden(&error) => Ok(false),
-                Err(error) => Err(fault::explain(error, &doing)),
-            }
-        }
-        .boxed(),
+        // Somebody else's bucket is nothing of ours.
+        "bucket" => async move { Ok(clients.whose(name, &identity.account).await? == Whose::Ours) }.boxed(),
         "stream" => asked!(clients.kinesis.describe_stream_summary().stream_name(name)),
         "delivery stream" => asked!(clients.firehose.describe_delivery_stream().delivery_stream_name(name)),
         "function" => asked!(clients.lambda.get_function_configuration().function_name(name)),

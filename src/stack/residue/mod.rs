@@ -3,5 +3,5 @@
 mod bucket;
 mod check;
 
-pub use bucket::Emptier;
+pub use bucket::{Emptier, bucket_without_stack, remove_if_empty};
 pub use check::check;

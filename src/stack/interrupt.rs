@@ -1,0 +1,160 @@
+//! Told to stop: what was begun is taken back, as far as AWS lets it be.
+//!
+//! The work is dropped wherever it is, so the request that cancels goes out at once: a runner that is shutting
+//! down leaves ten seconds. What there is to cancel is written down before each request that begins something.
+
+use super::plan::Operation;
+use super::poll::{self, Ended};
+use super::{Context, changeset, operation, residue};
+use crate::cloud::fault;
+use crate::error::{Error, Kind};
+use crate::event::Event;
+use anyhow::Result;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What a command has begun so far.
+#[derive(Debug, Default)]
+pub struct Begun(Mutex<Step>);
+
+#[derive(Debug, Clone, Default)]
+enum Step {
+    #[default]
+    Nothing,
+    /// A change set of this name was asked for. `named_it`: it may have given the stack its name.
+    Planning { change_set: String, named_it: bool },
+    /// CloudFormation was told to act.
+    Acting { operation: Operation, stack_id: String, change_set: String },
+}
+
+impl Begun {
+    /// A change set is about to be asked for.
+    pub fn planning(&self, change_set: &str, named_it: bool) {
+        self.enter(Step::Planning { change_set: change_set.to_owned(), named_it });
+    }
+
+    /// CloudFormation is about to be told to act.
+    pub fn acting(&self, operation: Operation, stack_id: &str, change_set: &str) {
+        let (stack_id, change_set) = (stack_id.to_owned(), change_set.to_owned());
+        self.enter(Step::Acting { operation, stack_id, change_set });
+    }
+
+    /// Whatever was begun has reached its end.
+    pub fn ended(&self) {
+        self.enter(Step::Nothing);
+    }
+
+    fn enter(&self, step: Step) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    fn step(&self) -> Step {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Does the work, unless it is told to stop: then what was begun is taken back.
+pub async fn unless_told_to_stop<T>(
+    context: &Context,
+    begun: &Begun,
+    timeout: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    // On the heap: the futures of a whole command are too much for a small thread's stack.
+    let work = Box::pin(work);
+    let kind = tokio::select! {
+        biased;
+        result = work => return result,
+        kind = context.signals.heard(1) => kind,
+    };
+    Err(Box::pin(take_back(context, begun.step(), kind, timeout)).await.into())
+}
+
+async fn take_back(context: &Context, step: Step, kind: Kind, timeout: Duration) -> Error {
+    let stack = context.environment.stack();
+    let result = match step {
+        Step::Nothing => return Error::new(kind, "interrupted: nothing was changed"),
+        Step::Planning { change_set, named_it } => {
+            context.reporter.tell(&Event::Withdrawing { stack });
+            changeset::withdraw(context, &change_set, named_it)
+                .await
+                .map(|()| "nothing was changed".to_owned())
+        }
+        Step::Acting { operation: Operation::Create, stack_id, .. } => {
+            delete_again(context, &stack_id, timeout).await
+        }
+        Step::Acting { operation: Operation::Update, stack_id, change_set } => {
+            cancel_update(context, &stack_id, &change_set, timeout).await
+        }
+        Step::Acting { operation: Operation::Delete, .. } => {
+            Ok("the deletion goes on; the bucket is removed by the next run".to_owned())
+        }
+    };
+    let again = "The same command again picks it up from there.";
+    match result {
+        Ok(what) => Error::new(kind, format!("interrupted: {what}")).remedy(again),
+        Err(error) => {
+            let error = Error::of(&error);
+            Error::new(kind, format!("interrupted, but not all could be taken back: {}", error.message))
+                .because(error.cause.unwrap_or_default())
+                .remedy(again)
+        }
+    }
+}
+
+/// A creation is cancelled by deleting it.
+async fn delete_again(context: &Context, stack_id: &str, timeout: Duration) -> Result<String> {
+    let request = context.clients.cloudformation.delete_stack().stack_name(stack_id);
+    let request = request.client_request_token(operation::token("cancel"));
+    request.send().await.map_err(|error| fault::explain(error, "delete the stack again"))?;
+    let stack = context.environment.stack();
+    context.reporter.tell(&Event::Cancelling { operation: Operation::Create, stack });
+    let ended = poll::join_deletion(context, stack_id, timeout).await?;
+    if ended.stack.is_none() {
+        // The stack leaves its bucket behind; one that was taken over holds rows, and stays.
+        residue::remove_if_empty(context, &context.clients.identity().await?).await?;
+    }
+    Ok(match ended.status() {
+        None => "what was created is deleted again".to_owned(),
+        Some(status) => format!("what was created is being deleted, but the stack is {status}"),
+    })
+}
+
+/// Only an update that still changes resources can be cancelled; one that only cleans up is as good as done.
+async fn cancel_update(
+    context: &Context,
+    stack_id: &str,
+    change_set: &str,
+    timeout: Duration,
+) -> Result<String> {
+    let request = context.clients.cloudformation.cancel_update_stack().stack_name(stack_id);
+    let cancelled = request.client_request_token(operation::token("cancel")).send().await;
+    let stack = poll::find(context, stack_id, timeout).await?;
+    match (cancelled, stack) {
+        (Ok(_), Some(stack)) => {
+            context
+                .reporter
+                .tell(&Event::Cancelling { operation: Operation::Update, stack: stack.name.clone() });
+            let ended: Ended = poll::join(context, &stack, timeout).await?;
+            Ok(match ended.status() {
+                Some(status) if status.good() => {
+                    format!("the update had gone too far to be cancelled: it is {status}")
+                }
+                Some(status) => format!("the update was cancelled, and the stack is {status}"),
+                None => "the stack is gone".to_owned(),
+            })
+        }
+        (_, None) => Ok("the stack is gone".to_owned()),
+        // Nothing runs: either it never began, or it has ended already.
+        (Err(_), Some(stack)) if stack.status.settled() => {
+            changeset::withdraw(context, change_set, false).await?;
+            Ok(format!("no update was under way any more: the stack is {}", stack.status))
+        }
+        (Err(error), Some(stack)) if fault::is_wrong_state(&error) => {
+            let ended = poll::join(context, &stack, timeout).await?;
+            let status = ended.status().map(ToString::to_string).unwrap_or_default();
+            Ok(format!("the update had gone too far to be cancelled: it is {status}"))
+        }
+        (Err(error), Some(_)) => Err(fault::explain(error, "cancel the update")),
+    }
+}

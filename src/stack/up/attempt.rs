@@ -1,0 +1,346 @@
+//! One attempt to bring an environment up.
+
+use super::room::{Room, prepare};
+use super::{Again, Wish, change_code, inspect, upload};
+use crate::artifact::{Artifact, Store};
+use crate::cloud::{Identity, fault};
+use crate::error::{Error, Kind};
+use crate::event::{Done, Event, PathStep};
+use crate::stack::changeset::{self, Prepared, Wanted};
+use crate::stack::interrupt::Begun;
+use crate::stack::plan::{Action, Operation, Plan};
+use crate::stack::poll::{self, Ended};
+use crate::stack::recover::clear_the_way;
+use crate::stack::state::Stack;
+use crate::stack::status::Known;
+use crate::stack::watch::Watch;
+use crate::stack::{Answer, Conduct, Context, code, drift, operation, protection, ready};
+use crate::template::{self};
+use anyhow::Result;
+use futures_util::FutureExt;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// One attempt to bring an environment up.
+pub struct Attempt<'a> {
+    pub context: &'a Context,
+    pub wish: &'a Wish<'a>,
+    pub conduct: Conduct,
+    pub begun: &'a Begun,
+    pub began: Instant,
+    /// Whether the plan that was agreed to loses data, once one was agreed to.
+    pub agreed: Cell<Option<bool>>,
+}
+
+/// What an attempt led to.
+struct Reached {
+    stack: Option<Stack>,
+    changed: bool,
+    critical_path: Vec<PathStep>,
+}
+
+impl Attempt<'_> {
+    pub async fn up(&self) -> Result<Done, Again> {
+        let Attempt { context, wish, .. } = *self;
+        let template = template::render(&context.environment, wish.shape)?;
+        let (identity, stack, artifact) = inspect(context, wish.workshop, self.left()).await?;
+        let name_is_free = stack.as_ref().is_none_or(|stack| !stack.status.is(Known::ReviewInProgress));
+        let cleared = clear_the_way(context, &identity, stack, self.conduct).boxed_local().await?;
+        let (stack, mut means) = (cleared.stack, wish.means.clone());
+        if let Some(stack) = &stack {
+            protection::refuse_ephemeral(stack, &means, &context.invocation)?;
+        }
+        // A creation needs its roles to have spread, and EXPRESS doesn't wait for that.
+        means.express = cleared.express || means.express && stack.is_some();
+
+        let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
+        let wanted = Wanted {
+            name: changeset::new_name(),
+            template: &template,
+            shape: wish.shape,
+            artifact_bucket: &store.bucket,
+            artifact: &artifact,
+            name_is_free,
+            means: &means,
+        };
+        self.begun.planning(&wanted.name, name_is_free && stack.is_none());
+        let look = poll::patiently(context, self.left(), || store.look(&artifact));
+        let (stored, prepared) =
+            tokio::join!(look, prepare(context, &identity, stack.as_ref(), &wanted, Room::Make, self.left()));
+        let prepared = prepared?;
+        let reached = match &prepared.plan {
+            None if cleared.express => self.settle(&identity, &prepared, stack, &wanted).boxed_local().await,
+            None => self.unchanged(&identity, &prepared, stack, &artifact).boxed_local().await,
+            Some(plan) => {
+                let agreed = async {
+                    context.reporter.tell(&Event::Plan(Box::new(plan.clone())));
+                    self.agree(plan, stack.as_ref()).await?;
+                    let uploaded = upload(context, &store, &artifact, stored?, self.left());
+                    tokio::try_join!(uploaded, self.events_so_far(&prepared))
+                };
+                match agreed.await {
+                    Ok(((), before)) => {
+                        let act = self.act(&identity, &prepared, plan, before, stack, &artifact);
+                        act.boxed_local().await
+                    }
+                    Err(error) => {
+                        // What was only prepared leaves no trace.
+                        let _ = changeset::discard(context, &prepared, Duration::ZERO).await;
+                        Err(error.into())
+                    }
+                }
+            }
+        }?;
+        self.begun.ended();
+        let stack = self.protect(reached.stack).await?;
+        Ok(Done {
+            command: "up".to_owned(),
+            changed: Some(reached.changed),
+            stack: Some(context.environment.stack()),
+            stack_id: Some(prepared.stack_id),
+            outputs: stack.map(|stack| stack.outputs),
+            plan: prepared.plan,
+            critical_path: reached.critical_path,
+            seconds: Some(self.began.elapsed().as_secs_f64()),
+            ..Done::default()
+        })
+    }
+
+    /// How much of the time is left.
+    pub fn left(&self) -> Duration {
+        self.conduct.timeout.saturating_sub(self.began.elapsed())
+    }
+
+    /// Nothing has to change, by CloudFormation's own word. Code that was changed past it is set right.
+    async fn unchanged(
+        &self,
+        identity: &Identity,
+        prepared: &Prepared,
+        stack: Option<Stack>,
+        artifact: &Artifact,
+    ) -> Result<Reached, Again> {
+        changeset::discard(self.context, prepared, self.left()).await?;
+        if let Some(reviewed) = self.wish.reviewed {
+            prepared.check(reviewed, self.context)?;
+        }
+        let mut changed = false;
+        if let Some(stack) = stack.as_ref().filter(|stack| stack.ephemeral)
+            && code::drifted_code(self.context, stack, artifact).await?
+        {
+            change_code(self.context, identity, artifact, self.left()).await?;
+            changed = true;
+        }
+        if let Some(stack) = stack.as_ref().filter(|_| self.wish.means.heal) {
+            self.refuse_lasting_drift(stack).await?;
+        }
+        if !changed {
+            self.context.reporter.tell(&Event::Unchanged { stack: self.context.environment.stack() });
+        }
+        Ok(Reached { stack, changed, critical_path: Vec::new() })
+    }
+
+    /// CloudFormation says that there is nothing to set back; its own look at the resources may say otherwise.
+    async fn refuse_lasting_drift(&self, stack: &Stack) -> Result<()> {
+        let drift = drift::detect(self.context, &stack.id, self.left().min(drift::PATIENCE)).await?;
+        let differing = drift.resources.iter().filter(|it| it.differs());
+        let names: Vec<&str> = differing.map(|it| it.logical_id.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let message = format!("CloudFormation does not set back what has drifted: {}", names.join(", "));
+        Err(Error::new(Kind::DeploymentFailed, message)
+            .remedy(format!("`{}` shows it.", self.context.invocation.command("status --drift")))
+            .remedy("Set it back where it was changed, or change it here and back again.")
+            .into())
+    }
+
+    /// The plan is agreed to: by a person, beforehand, or because it is the very one that was reviewed.
+    async fn agree(&self, plan: &Plan, stack: Option<&Stack>) -> Result<()> {
+        if let Some(stack) = stack {
+            protection::refuse_replacement(
+                stack,
+                plan,
+                self.wish.means.protection,
+                &self.context.invocation,
+            )?;
+        }
+        match self.wish.reviewed {
+            Some(reviewed) => crate::stack::plan::reviewed::check(reviewed, plan, &self.context.invocation),
+            // What was agreed to once is the same the second time, unless it is worse.
+            None if self.agreed.get().is_some_and(|losing| losing || !plan.loses_data) => Ok(()),
+            None => {
+                consent(self.context, plan, self.conduct).await?;
+                self.agreed.set(Some(plan.loses_data));
+                Ok(())
+            }
+        }
+    }
+
+    async fn act(
+        &self,
+        identity: &Identity,
+        prepared: &Prepared,
+        plan: &Plan,
+        before: Vec<String>,
+        stack: Option<Stack>,
+        artifact: &Artifact,
+    ) -> Result<Reached, Again> {
+        let is_marked = |stack: &Stack| stack.ephemeral && !stack.protected;
+        let ephemeral = stack.as_ref().is_some_and(is_marked) && self.wish.means.ephemeral;
+        if ephemeral && plan.is_code_only() {
+            changeset::discard(self.context, prepared, self.left()).await?;
+            let changed = !code::runs(self.context, artifact).await?;
+            if changed {
+                change_code(self.context, identity, artifact, self.left()).await?;
+            } else {
+                self.context.reporter.tell(&Event::Unchanged { stack: plan.stack.clone() });
+            }
+            return Ok(Reached { stack, changed, critical_path: Vec::new() });
+        }
+        // A protected stack's policy forbids replacements; taking it away is what was asked for.
+        if let Some(stack) =
+            stack.filter(|stack| stack.protected && self.wish.means.protection == Some(false))
+        {
+            protection::protect(self.context, &stack, false).await?;
+        }
+        let ended = self.execute(prepared, plan, before).await?;
+        self.conclude(identity, prepared, ended).await
+    }
+
+    /// Nothing has to change, but a failed EXPRESS update is left only by another.
+    async fn settle(
+        &self,
+        identity: &Identity,
+        prepared: &Prepared,
+        stack: Option<Stack>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Reached, Again> {
+        changeset::discard(self.context, prepared, self.left()).await?;
+        let Some(stack) = stack else {
+            return self.unchanged(identity, prepared, stack, wanted.artifact).await;
+        };
+        let before = poll::events_so_far(self.context, &stack.id, self.left()).await?;
+        self.begun.acting(Operation::Update, &stack.id, &wanted.name);
+        changeset::update_express(self.context, identity, &stack, wanted).await?;
+        self.started(Operation::Update, &stack.id);
+        let watch = Watch::new(&stack.id, before);
+        let ended = poll::watch(self.context, Operation::Update, &stack.id, watch, self.left()).await?;
+        self.conclude(identity, prepared, ended).await
+    }
+
+    /// What an operation that has ended led to.
+    async fn conclude(
+        &self,
+        identity: &Identity,
+        prepared: &Prepared,
+        ended: Ended,
+    ) -> Result<Reached, Again> {
+        let Some(stack) = &ended.stack else {
+            let message = format!("{} was deleted meanwhile", self.context.environment.stack());
+            return Err(Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into()));
+        };
+        if !stack.status.good() {
+            return Err(self.failed(identity, prepared.operation, &ended));
+        }
+        if prepared.express {
+            ready::wait(self.context, identity, self.left()).await?;
+        }
+        if !ended.critical_path.is_empty() && ended.seconds >= 1.0 {
+            let (steps, seconds) = (ended.critical_path.clone(), ended.seconds);
+            self.context.reporter.tell(&Event::CriticalPath { steps, seconds });
+        }
+        Ok(Reached { stack: ended.stack, changed: true, critical_path: ended.critical_path })
+    }
+
+    /// What came before the operation that is about to be started: what couldn't be watched isn't begun.
+    async fn events_so_far(&self, prepared: &Prepared) -> Result<Vec<String>> {
+        match prepared.operation {
+            Operation::Update => poll::events_so_far(self.context, &prepared.stack_id, self.left()).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn execute(&self, prepared: &Prepared, plan: &Plan, before: Vec<String>) -> Result<Ended, Again> {
+        let context = self.context;
+        let request = context.clients.cloudformation.execute_change_set();
+        let request = request
+            .change_set_name(&prepared.change_set_id)
+            .client_request_token(operation::token("up"))
+            // Said aloud: the API's description and its behaviour disagree on the default. EXPRESS has its own.
+            .set_disable_rollback((!prepared.express).then_some(false));
+        self.begun.acting(prepared.operation, &prepared.stack_id, &prepared.change_set_id);
+        let execute = || async {
+            let executed = request.clone().send().await;
+            executed.map_err(|error| fault::explain(error, "execute the planned changes"))
+        };
+        if let Err(error) = poll::patiently(context, self.left(), execute).await {
+            if fault::passes(&error) {
+                // It may have begun all the same: another look tells, and joins it.
+                return Err(Again::Overtaken(error));
+            }
+            let _ = changeset::discard(context, prepared, Duration::ZERO).await;
+            return Err(error.into());
+        }
+        self.started(prepared.operation, &prepared.stack_id);
+        let watch = Watch::new(&prepared.stack_id, before).expecting(expected(plan));
+        Ok(poll::watch(context, prepared.operation, &prepared.stack_id, watch, self.left()).await?)
+    }
+
+    fn started(&self, operation: Operation, stack_id: &str) {
+        let stack = self.context.environment.stack();
+        let stack_id = stack_id.to_owned();
+        self.context.reporter.tell(&Event::OperationStarted { operation, stack, stack_id });
+    }
+
+    fn failed(&self, identity: &Identity, operation: Operation, ended: &Ended) -> Again {
+        let passing = operation::passing(self.context, identity, operation, ended);
+        let error = operation::failed(self.context, identity, operation, ended).into();
+        match passing {
+            Some(because) => Again::Passing { because, error },
+            None => Again::Never(error),
+        }
+    }
+
+    /// Sets or removes the protection, where it isn't as wished.
+    async fn protect(&self, stack: Option<Stack>) -> Result<Option<Stack>> {
+        if let (Some(stack), Some(on)) = (&stack, self.wish.means.protection)
+            && stack.protected != on
+        {
+            protection::protect(self.context, stack, on).await?;
+        }
+        Ok(stack)
+    }
+}
+
+/// What will be worked on, and the state that each resource enters first.
+fn expected(plan: &Plan) -> impl Iterator<Item = (String, String, &'static str)> {
+    let status = |action| match action {
+        Action::Add | Action::Replace => Some("CREATE_IN_PROGRESS"),
+        _ => None,
+    };
+    plan.changes
+        .iter()
+        .filter_map(move |it| Some((it.logical_id.clone(), it.resource_type.clone(), status(it.action)?)))
+}
+
+async fn consent(context: &Context, plan: &Plan, conduct: Conduct) -> Result<()> {
+    let text = match (plan.operation, plan.loses_data) {
+        (Operation::Create, _) => format!("Create {}", plan.stack),
+        (_, false) => format!("Update {}", plan.stack),
+        (_, true) => format!("Update {}, losing data", plan.stack),
+    };
+    match context.ask(conduct.consent, text).await? {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(Error::new(Kind::Refused, "nothing was changed").into()),
+        Answer::Nobody if !plan.loses_data => Ok(()),
+        Answer::Nobody => Err(Error::new(
+            Kind::Refused,
+            "this would lose data, and nobody is there to agree: nothing was changed",
+        )
+        .remedy(format!(
+            "Look at it with `{}`, then run it again with --yes.",
+            context.invocation.command("plan")
+        ))
+        .into()),
+    }
+}

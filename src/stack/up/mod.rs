@@ -1,0 +1,249 @@
+//! `up`: what stands in the account + the template → a change set → the stack. And `plan`, which stops before
+//! anything is changed.
+
+mod attempt;
+mod room;
+
+use super::changeset::{self, Wanted};
+use super::interrupt::{self, Begun};
+use super::plan::Plan;
+use super::poll;
+use super::state::{self, Stack};
+use super::status::WayOut;
+use super::{Conduct, Context, code, operation, protection};
+use crate::artifact::{Artifact, Store, Stored, Workshop};
+use crate::cloud::{Identity, fault};
+use crate::environment::artifact_key;
+use crate::error::{Error, Kind};
+use crate::event::{Done, Event};
+use crate::settings::Means;
+use crate::template::{self, Shape};
+use anyhow::Result;
+use attempt::Attempt;
+use futures_util::FutureExt;
+use room::{Room, prepare};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long a look at the stack may be trusted.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long `plan` waits for CloudFormation to tell what would change: a throttled account takes its time.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often `up` begins anew when somebody else acts on the same stack.
+const ATTEMPTS: u32 = 30;
+
+/// What is to be brought up.
+pub struct Wish<'a> {
+    /// What of the pipeline was chosen.
+    pub shape: &'a Shape,
+    /// Where the processor comes from.
+    pub workshop: &'a Workshop,
+    /// How it is deployed.
+    pub means: &'a Means,
+    /// The plan that was reviewed, where one was: nothing else may happen.
+    pub reviewed: Option<&'a Plan>,
+}
+
+/// Why an attempt ended without an end.
+enum Again {
+    /// Somebody else acted on the same stack.
+    Overtaken(anyhow::Error),
+    /// What failed passes by itself.
+    Passing { because: String, error: anyhow::Error },
+    /// Nothing helps.
+    Never(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Again {
+    fn from(error: anyhow::Error) -> Self {
+        if fault::is_overtaken(&error) { Again::Overtaken(error) } else { Again::Never(error) }
+    }
+}
+
+impl From<Error> for Again {
+    fn from(error: Error) -> Self {
+        anyhow::Error::from(error).into()
+    }
+}
+
+/// Brings the environment up, or up to date. Overtaken by somebody else's change, it looks at the stack again;
+/// a failure that passes by itself is tried once more.
+pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<Done> {
+    let begun = Begun::default();
+    let work = async {
+        let attempt =
+            Attempt { context, wish, conduct, begun: &begun, began: Instant::now(), agreed: Cell::default() };
+        let (mut overtaken, mut tried_again) = (0, false);
+        loop {
+            match attempt.up().boxed_local().await {
+                Ok(done) => return Ok(done),
+                Err(Again::Overtaken(error)) if overtaken + 1 < ATTEMPTS && !attempt.left().is_zero() => {
+                    let because = Error::of(&error).message;
+                    context.reporter.tell(&Event::Retrying {
+                        because: format!("Overtaken by somebody else ({because})."),
+                    });
+                    // Looks lag behind: one that comes at once may show the same as before.
+                    tokio::time::sleep(Duration::from_secs(1 << overtaken.min(3))).await;
+                    overtaken += 1;
+                    attempt.agreed.take();
+                }
+                Err(Again::Passing { because, .. }) if !tried_again => {
+                    tried_again = true;
+                    context.reporter.tell(&Event::Retrying { because });
+                }
+                Err(Again::Passing { error, .. }) => return Err(twice(&error).into()),
+                Err(Again::Overtaken(error) | Again::Never(error)) => return Err(error),
+            }
+        }
+    };
+    interrupt::unless_told_to_stop(context, &begun, conduct.timeout, work).await
+}
+
+/// What mostly passes by itself has happened twice.
+fn twice(error: &anyhow::Error) -> Error {
+    let error = Error::of(error);
+    let meaning = "The second attempt ended like the first, so it may not pass by itself: AWS takes some minutes to \
+                   spread a new role, and a role whose trust policy is wrong looks the same.";
+    error.meaning(meaning)
+}
+
+/// Changes the code of the function and nothing else, past CloudFormation.
+pub async fn code_only(context: &Context, workshop: &Workshop, conduct: Conduct) -> Result<Done> {
+    let work = async {
+        let began = Instant::now();
+        let look = inspect(context, workshop, conduct.timeout);
+        let ((identity, stack, artifact), runs) = tokio::try_join!(look, code::deployed(context))?;
+        let Some(stack) = stack else {
+            let (name, region) = (context.environment.name.as_str(), &context.clients.region);
+            return Err(super::inspect::no_such_environment(name, region, &context.invocation).into());
+        };
+        code::refuse_lasting(&stack, &context.invocation)?;
+        // As with the stack: what was seen before a long compilation is stale.
+        let runs = if began.elapsed() > FRESH { code::deployed(context).await? } else { runs };
+        let changed = runs.as_ref() != Some(&artifact.sha256);
+        if changed {
+            change_code(context, &identity, &artifact, conduct.timeout).await?;
+        } else {
+            context.reporter.tell(&Event::Unchanged { stack: stack.name.clone() });
+        }
+        Ok(Done {
+            command: "up".to_owned(),
+            changed: Some(changed),
+            stack: Some(stack.name),
+            stack_id: Some(stack.id),
+            outputs: Some(stack.outputs),
+            seconds: Some(began.elapsed().as_secs_f64()),
+            ..Done::default()
+        })
+    };
+    interrupt::unless_told_to_stop(context, &Begun::default(), conduct.timeout, work).await
+}
+
+/// Uploads the code where it isn't there yet, and has the function run it.
+async fn change_code(
+    context: &Context,
+    identity: &Identity,
+    artifact: &Artifact,
+    timeout: Duration,
+) -> Result<()> {
+    let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
+    let stored = poll::patiently(context, timeout, || store.look(artifact)).await?;
+    upload(context, &store, artifact, stored, timeout).await?;
+    code::update_code(
+        context,
+        &context.environment.processor(),
+        &store.bucket,
+        &artifact_key(&artifact.sha256),
+        &artifact.sha256,
+        timeout,
+    )
+    .await
+}
+
+async fn upload(
+    context: &Context,
+    store: &Store<'_>,
+    artifact: &Artifact,
+    stored: Stored,
+    at_most: Duration,
+) -> Result<()> {
+    match stored {
+        Stored::Absent => {
+            poll::patiently(context, at_most, || store.put(artifact, context.reporter.as_ref())).await
+        }
+        Stored::Present => {
+            context.reporter.tell(&Event::ArtifactReady {
+                bucket: store.bucket.clone(),
+                key: artifact_key(&artifact.sha256),
+                uploaded: false,
+            });
+            Ok(())
+        }
+    }
+}
+
+/// What `up` would change. The change set that tells it is deleted again.
+pub async fn plan(context: &Context, wish: &Wish<'_>) -> Result<Plan> {
+    let template = template::render(&context.environment, wish.shape)?;
+    let (identity, stack, artifact) = inspect(context, wish.workshop, PATIENCE).await?;
+    let name_is_free = stack.is_none();
+    let stack = match stack {
+        Some(stack) => match stack.status.way_out() {
+            WayOut::Update => {
+                protection::refuse_ephemeral(&stack, wish.means, &context.invocation)?;
+                Some(stack)
+            }
+            WayOut::Create => None,
+            // What it would be made into can only be told once it is out of that state.
+            _ => return Err(operation::in_the_way(context, &stack).into()),
+        },
+        None => None,
+    };
+    let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
+    let wanted = Wanted {
+        name: changeset::new_name(),
+        template: &template,
+        shape: wish.shape,
+        artifact_bucket: &store.bucket,
+        artifact: &artifact,
+        name_is_free,
+        means: wish.means,
+    };
+    let begun = Begun::default();
+    begun.planning(&wanted.name, name_is_free);
+    let work = async {
+        let prepared = prepare(context, &identity, stack.as_ref(), &wanted, Room::Leave, PATIENCE).await?;
+        changeset::discard(context, &prepared, PATIENCE).await?;
+        Ok(prepared.into_plan())
+    };
+    let in_time = async {
+        let late = |_| {
+            let message =
+                format!("CloudFormation has not told what would change after {}s", PATIENCE.as_secs());
+            Err(Error::new(Kind::TimedOut, message).remedy("Run it again.").into())
+        };
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(late)
+    };
+    interrupt::unless_told_to_stop(context, &begun, Duration::from_secs(60), in_time).await
+}
+
+/// Everything that has to be known first. The three don't depend on each other.
+async fn inspect(
+    context: &Context,
+    workshop: &Workshop,
+    at_most: Duration,
+) -> Result<(Identity, Option<Stack>, Artifact)> {
+    let ours = || state::find_ours(&context.clients.cloudformation, &context.environment);
+    let find = || poll::patiently(context, at_most, ours);
+    let began = Instant::now();
+    let (identity, mut stack, artifact) =
+        tokio::try_join!(super::identity(context, at_most), find(), workshop.make(context.reporter.clone()))?;
+    // Compiling takes a minute, in which somebody else may have acted: what was seen before it is stale.
+    if began.elapsed() > FRESH {
+        stack = find().await?;
+    }
+    if let Some(stack) = &stack {
+        poll::patiently(context, at_most, || changeset::refuse_anothers(context, stack)).await?;
+    }
+    Ok((identity, stack, artifact))
+}
