@@ -22,7 +22,8 @@ Exit codes:
   1 failed otherwise                        6 no such environment
   2 bad input, nothing was called           7 time ran out, the operation goes on
   3 credentials or permissions              8 gone, but leftovers are named
-  4 deployment failed, cause printed        130, 143 ended by SIGINT, SIGTERM"
+  4 deployment failed, cause printed        130, 143 ended by SIGINT, SIGTERM
+  `plan --exit-code`: 0 nothing to do, 10 changes, 11 changes that lose data"
 )]
 pub struct Cli {
     /// Options that every verb takes.
@@ -58,6 +59,9 @@ pub struct Common {
     /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
     pub color: Color,
+    /// Output for a pipeline: auto (whatever the variables of the runner say), github, gitlab, plain or off
+    #[arg(long, global = true, value_name = "KIND", value_enum, default_value_t = Ci::Auto, hide_possible_values = true)]
+    pub ci: Ci,
     /// Say nothing but data, questions and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -86,6 +90,21 @@ pub enum Color {
     Never,
 }
 
+/// The pipeline that the output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ci {
+    /// GitHub where GITHUB_ACTIONS says so, GitLab where GITLAB_CI does, plain where CI does, else off.
+    Auto,
+    /// GitHub Actions: groups, annotations, job summary, outputs.
+    Github,
+    /// GitLab: collapsible sections.
+    Gitlab,
+    /// Plain lines, never a question, never a moving line.
+    Plain,
+    /// As for people.
+    Off,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -112,8 +131,28 @@ pub enum Verb {
     Demo,
 }
 
+impl Verb {
+    /// As it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Up(_) => "up",
+            Verb::Plan(_) => "plan",
+            Verb::Status(_) => "status",
+            Verb::Down(_) => "down",
+            Verb::List => "list",
+            Verb::Produce(_) => "produce",
+            Verb::Results(_) => "results",
+            Verb::Render(_) => "render",
+            Verb::Local(Local::Status) => "local status",
+            Verb::Local(Local::Stop) => "local stop",
+            Verb::Local(Local::Logs) => "local logs",
+            Verb::Demo => "demo",
+        }
+    }
+}
+
 /// What of the pipeline can be chosen.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pipeline")]
 pub struct Shape {
     /// Shards of the data stream: 1 to 500 [else the file's `shards`, 1]
@@ -150,11 +189,24 @@ pub struct Processor {
 Examples:
   kinesis-stack up --local
   kinesis-stack up --env pr-42 --shards 2 --yes --output json
-  kinesis-stack up --processor target/lambda/bootstrap.zip")]
+  kinesis-stack up --processor target/lambda/bootstrap.zip
+  kinesis-stack plan --output json > plan.json && kinesis-stack up --plan plan.json")]
 pub struct Up {
     /// Where the processor's code comes from.
     #[command(flatten)]
     pub processor: Processor,
+    /// Execute exactly this plan (of `plan --output json`), with its options, or refuse if the world has moved
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<String>,
+    /// Change the function's code and nothing else, without CloudFormation (ephemeral environments)
+    #[arg(long, conflicts_with_all = ["plan", "heal", "adopt", "express"])]
+    pub code_only: bool,
+    /// Also write the outputs to this file, one NAME=value a line (GitLab: artifacts:reports:dotenv)
+    #[arg(long, value_name = "FILE")]
+    pub dotenv: Option<String>,
+    /// How it is deployed.
+    #[command(flatten)]
+    pub means: Means,
     /// Answer every question with yes
     #[arg(short, long)]
     pub yes: bool,
@@ -166,12 +218,57 @@ pub struct Up {
     pub shape: Shape,
 }
 
+/// How an environment is deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Deployment")]
+pub struct Means {
+    /// The role that CloudFormation acts under; the stack keeps it [else the file's `role-arn`, the caller]
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+    /// Mark it as short-lived: a change of code alone goes past CloudFormation [else the file's `ephemeral`]
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Protect it: `down` refuses, stream and bucket can't be replaced [else the file's `protected`, as it is]
+    #[arg(long, conflicts_with_all = ["no_protect", "ephemeral"])]
+    pub protect: bool,
+    /// Take the protection away
+    #[arg(long)]
+    pub no_protect: bool,
+    /// Updates in CloudFormation's EXPRESS mode, with a check of every leg after it (ephemeral environments)
+    #[arg(long)]
+    pub express: bool,
+    /// Also set back what was changed behind CloudFormation's back (REVERT_DRIFT)
+    #[arg(long)]
+    pub heal: bool,
+    /// Take the bucket over that an earlier environment of this name left behind
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+impl Means {
+    /// Whether anything was typed that concerns more than the function's code.
+    pub fn changes_more_than_code(&self) -> bool {
+        *self != Means { ephemeral: self.ephemeral, ..Means::default() }
+    }
+}
+
 /// `plan`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kinesis-stack plan --shards 2
+  kinesis-stack plan --exit-code             0 nothing to do, 10 changes, 11 changes that lose data
+  kinesis-stack plan --output json > plan.json && kinesis-stack up --plan plan.json")]
 pub struct Plan {
     /// Where the processor's code comes from.
     #[command(flatten)]
     pub processor: Processor,
+    /// Exit with 10 where something would change, with 11 where that loses data
+    #[arg(long)]
+    pub exit_code: bool,
+    /// How it is deployed.
+    #[command(flatten)]
+    pub means: Means,
     /// What of the pipeline is chosen.
     #[command(flatten)]
     pub shape: Shape,
@@ -183,6 +280,9 @@ pub struct Status {
     /// Where the processor's code comes from.
     #[command(flatten)]
     pub processor: Processor,
+    /// Have CloudFormation compare the resources with the template (takes up to a minute)
+    #[arg(long)]
+    pub drift: bool,
 }
 
 /// `down`
@@ -198,6 +298,9 @@ pub struct Down {
     /// Stop watching after this long; the deletion goes on
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub timeout: String,
+    /// The role that CloudFormation acts under [else the file's `role-arn`, the stack's]
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
 }
 
 /// `produce`
@@ -269,7 +372,7 @@ pub struct Render {
 /// `local`
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Local {
-    /// Whether it runs, where, and what it holds
+    /// Whether it runs and answers, its version and address, and where its log is
     Status,
     /// End it, with everything in it
     Stop,

@@ -11,28 +11,31 @@ use crate::local::{LocalCloud, Running};
 use crate::report::{Look, Printer, Stdout};
 use crate::settings::{Place, Settings, cache_directory, read, read_optional, value};
 use crate::signals::Signals;
+use crate::stack::plan::Plan;
 use crate::stack::status::Known;
-use crate::stack::{Conduct, Consent, Context, down, fleet, inspect, up};
+use crate::stack::up::Wish;
+use crate::stack::{Conduct, Consent, Context, down, drift, fleet, inspect, up};
 use crate::template;
 use crate::{data, report};
 use anyhow::{Result, ensure};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 /// Runs what was typed. Returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
     let Cli { mut common, verb } = cli;
     // The tour needs no account, so it never touches one.
     common.local |= matches!(verb, Verb::Demo);
-    let cli::Common { output, color, quiet, verbose, .. } = common;
-    let look = Look::new(output, color, quiet, verbose);
-    let stdout = stdout_of(&verb);
+    let cli::Common { output, color, quiet, verbose, ci, .. } = common;
+    let look = Look::new(output, color, quiet, verbose, ci);
+    let (name, stdout) = (verb.name(), stdout_of(&verb));
     let (settings, printer) = match Settings::new(&common) {
         Ok(settings) => {
-            let printer = Printer::new(look, settings.environment.name.as_str(), stdout);
+            let printer = Printer::new(look, name, settings.environment.name.as_str(), stdout);
             (settings, printer)
         }
         Err(error) => {
-            let printer = Printer::new(look, common.env.as_deref().unwrap_or_default(), stdout);
+            let printer = Printer::new(look, name, common.env.as_deref().unwrap_or_default(), stdout);
             return fail(&printer, &error);
         }
     };
@@ -57,20 +60,12 @@ async fn go(verb: Verb, settings: Settings, printer: &Printer) -> Result<u8> {
     let signals = Signals::listen()?;
     let on_tour = matches!(verb, Verb::Demo);
     let session = Session { settings, printer: printer.clone(), signals: signals.clone(), on_tour };
-    // The producer ends by itself when it is told to; a second signal ends everything.
-    let patience = if matches!(verb, Verb::Produce(_)) { 2 } else { 1 };
-    let acts = matches!(verb, Verb::Up(_) | Verb::Down(_) | Verb::Demo);
+    // The first signal is heard by whatever is at work, which takes back what it began; a second ends everything.
     let kind = tokio::select! {
         result = session.verb(verb) => return result,
-        kind = signals.heard(patience) => kind,
+        kind = signals.heard(2) => kind,
     };
-    let error = Error::new(kind, "interrupted");
-    if !acts {
-        return Err(error.into());
-    }
-    // A local cloud that was started for an environment which didn't come to be has no use.
-    let _ = tokio::time::timeout(Duration::from_secs(3), session.let_go()).await;
-    Err(error
+    Err(Error::new(kind, "interrupted")
         .remedy("Whatever the account was told to do goes on; the same command again picks it up from there.")
         .into())
 }
@@ -103,18 +98,27 @@ impl Session {
         match verb {
             Verb::Up(typed) => self.up(&typed).await,
             Verb::Plan(typed) => self.plan(&typed).await,
-            Verb::Status(typed) => self.status(&typed).await,
             Verb::Down(typed) => self.down(&typed).await,
-            Verb::List => self.list().await,
             Verb::Produce(typed) => self.produce(&typed).await,
-            Verb::Results(typed) => self.results(&typed).await,
+            Verb::Demo => self.tour().await,
+            Verb::Status(typed) => self.unless_told_to_stop(self.status(&typed)).await,
+            Verb::List => self.unless_told_to_stop(self.list()).await,
+            Verb::Results(typed) => self.unless_told_to_stop(self.results(&typed)).await,
             Verb::Render(typed) => {
                 let shape = self.settings.shape(&typed.shape)?;
                 self.printer.text(&template::render(&self.settings.environment, &shape)?)?;
                 Ok(0)
             }
-            Verb::Local(what) => self.local(what).await,
-            Verb::Demo => self.tour().await,
+            Verb::Local(what) => self.unless_told_to_stop(self.local(what)).await,
+        }
+    }
+
+    /// For work that has nothing to take back.
+    async fn unless_told_to_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            kind = self.signals.heard(1) => Err(Error::new(kind, "interrupted").into()),
         }
     }
 
@@ -131,41 +135,97 @@ impl Session {
     }
 
     async fn up(&self, typed: &cli::Up) -> Result<u8> {
-        let cli::Up { processor, yes, timeout, shape } = typed;
-        let shape = self.settings.shape(shape)?;
+        let cli::Up { processor, plan, code_only, dotenv, means, yes, timeout, shape } = typed;
+        if *code_only && (*shape != cli::Shape::default() || means.changes_more_than_code()) {
+            return Err(Error::new(
+                Kind::BadInput,
+                "--code-only changes the function's code and nothing else",
+            )
+            .remedy("Leave the other options out, or leave --code-only out.")
+            .into());
+        }
+        let reviewed = match plan {
+            Some(path) => Some(self.unless_told_to_stop(self.reviewed(path)).await?),
+            None => None,
+        };
+        let dotenv = dotenv.as_ref().map(Path::new);
+        dotenv.map(report::dotenv::check).transpose()?;
+        // A plan brings its own options; what is typed beside it has to be the same, or the plan is another one.
+        let means = match &reviewed {
+            Some(plan) if *means == cli::Means::default() => plan.means.clone(),
+            _ => self.settings.means(means)?,
+        };
+        let shape = match &reviewed {
+            Some(plan) if *shape == cli::Shape::default() => plan.shape.clone(),
+            _ => self.settings.shape(shape)?,
+        };
         let workshop = self.workshop(processor, &shape)?;
         let conduct = conduct(*yes, timeout)?;
-        let (context, cloud) = self.ensure().await?;
-        let done = up::up(&context, &shape, &workshop, conduct).await;
+        let wish = Wish { shape: &shape, workshop: &workshop, means: &means, reviewed: reviewed.as_ref() };
+        let (context, cloud) = self.unless_told_to_stop(self.ensure()).await?;
+        let done = match code_only {
+            true => up::code_only(&context, &workshop, conduct).await,
+            false => up::up(&context, &wish, conduct).await,
+        };
         let done = self.release_unless(done.is_ok(), done, &context, cloud).await?;
+        if let Some(path) = dotenv {
+            report::dotenv::write(path, &done)?;
+        }
         let next = [
             ("produce --records 100", "send 100 trades"),
             ("results --wait 100", "show their rows as soon as they have landed"),
             ("status", "show the environment"),
             ("down", "tear it down"),
         ];
+        // What was just protected isn't torn down next.
+        let next = next.into_iter().filter(|(verb, _)| *verb != "down" || means.protection != Some(true));
         let next = next.map(|(verb, does)| NextStep {
             command: self.settings.invocation.command(verb),
             does: does.to_owned(),
         });
-        self.done(Done { next: if self.on_tour { Vec::new() } else { next.into() }, ..done })
+        self.done(Done { next: if self.on_tour { Vec::new() } else { next.collect() }, ..done })
+    }
+
+    /// A plan that was written down, of this environment.
+    async fn reviewed(&self, path: &str) -> Result<Plan> {
+        let file = Path::new(path).to_owned();
+        // A pipe can keep its reader waiting.
+        let plan = tokio::task::spawn_blocking(move || Plan::read(&file)).await??;
+        let name = self.settings.environment.name.as_str();
+        if plan.env == name {
+            return Ok(plan);
+        }
+        let message = format!("{path} is a plan of the environment {}, not of {name}", plan.env);
+        Err(Error::new(Kind::BadInput, message)
+            .remedy(format!("Add --env {} to the command.", plan.env))
+            .into())
     }
 
     async fn plan(&self, typed: &cli::Plan) -> Result<u8> {
         let shape = self.settings.shape(&typed.shape)?;
+        let means = self.settings.means(&typed.means)?;
         let workshop = self.workshop(&typed.processor, &shape)?;
-        let (context, cloud) = self.ensure().await?;
-        let plan = up::plan(&context, &shape, &workshop).await;
+        let wish = Wish { shape: &shape, workshop: &workshop, means: &means, reviewed: None };
+        let (context, cloud) = self.unless_told_to_stop(self.ensure()).await?;
+        let plan = up::plan(&context, &wish).await;
         let plan = self.release_unless(false, plan, &context, cloud).await?;
-        self.printer.plan(&plan)?;
-        Ok(0)
+        let code = if typed.exit_code { plan.exit_code() } else { 0 };
+        match self.printer.plan(&plan) {
+            // Whoever reads has seen enough, but the exit code is an answer of its own.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(code),
+            printed => printed.map(|()| code).map_err(Into::into),
+        }
     }
 
     async fn status(&self, typed: &cli::Status) -> Result<u8> {
         let shape = self.settings.shape(&cli::Shape::default())?;
         let workshop = self.workshop(&typed.processor, &shape)?;
         let (context, _cloud) = self.require().await?;
-        self.printer.status(&inspect::inspect(&context, &workshop).await?)?;
+        let mut inspection = inspect::inspect(&context, &workshop).await?;
+        if typed.drift {
+            inspection.drift = Some(drift::detect(&context, &inspection.stack_id, drift::PATIENCE).await?);
+        }
+        self.printer.status(&inspection)?;
         Ok(0)
     }
 
@@ -340,6 +400,7 @@ impl Session {
             clients: Clients::new(&configuration, &reporter)?,
             reporter,
             invocation: self.settings.invocation.at(endpoint),
+            signals: self.signals.clone(),
         })
     }
 
@@ -369,14 +430,6 @@ impl Session {
         };
         let released = local.release(running, unused, context.reporter.as_ref()).await;
         result.and_then(|value| released.map(|_| value))
-    }
-
-    /// Ends the local cloud where it holds no environment.
-    async fn let_go(&self) -> Result<()> {
-        match self.find().await? {
-            Some((context, cloud)) => self.release_unless(false, Ok(()), &context, cloud).await,
-            None => Ok(()),
-        }
     }
 }
 

@@ -12,6 +12,8 @@ pub const TAG_ENVIRONMENT: &str = "kinesis-stack:environment";
 pub const TAG_OWNER: &str = "kinesis-stack:owner";
 /// The tag that names the version of this tool which last changed the environment.
 pub const TAG_VERSION: &str = "kinesis-stack:version";
+/// The tag that marks a stack as short-lived.
+pub const TAG_EPHEMERAL: &str = "kinesis-stack:ephemeral";
 /// The key prefix under which rows land in the bucket. Firehose appends `yyyy/MM/dd/HH/`.
 pub const ROWS_PREFIX: &str = "rows/";
 /// The key prefix under which lands what could not be transformed or delivered.

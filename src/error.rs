@@ -8,6 +8,7 @@ use std::fmt;
 
 /// How a command failed. The kind alone decides the exit code, which scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// None of the kinds below.
@@ -52,6 +53,7 @@ impl Kind {
 
 /// A failure that a person can act on: what happened, why, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Error {
     /// Decides the exit code.
     pub kind: Kind,
@@ -60,6 +62,9 @@ pub struct Error {
     /// Why, in the words of whoever refused, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What that means here, where the cause is one that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
     /// What to do about it: at most a few whole sentences or commands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
@@ -68,13 +73,20 @@ pub struct Error {
 impl Error {
     /// An error of this kind, with its one-line message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), cause: None, remedies: Vec::new() }
+        Error { kind, message: message.into(), cause: None, meaning: None, remedies: Vec::new() }
     }
 
     /// Adds the reason that somebody else gave.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds what the reason means here.
+    #[must_use]
+    pub fn meaning(mut self, meaning: impl Into<String>) -> Self {
+        self.meaning = Some(meaning.into()).filter(|meaning| !meaning.is_empty());
         self
     }
 

@@ -3,6 +3,7 @@
 //! In `--output json` each event is one line: `time`, `code`, `env`, and the fields of its variant. Codes and
 //! fields are part of the contract: add to them, never change them.
 
+use crate::stack::diagnose::Diagnosis;
 use crate::stack::plan::{Operation, Plan};
 use crate::stack::status::StackStatus;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 /// Something that happened.
 #[allow(missing_docs)] // a variant's fields say what they are; units stand in their names
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum Event {
     /// The demonstration is about to run this command line.
@@ -34,25 +36,49 @@ pub enum Event {
     /// The processor's zip lies in the artifact bucket. `uploaded` is false where it lay there already.
     ArtifactReady { bucket: String, key: String, uploaded: bool },
     /// What a change set would do.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// Nothing has to change.
     Unchanged { stack: String },
     /// Somebody else's operation runs on the stack; it is watched to its end first.
     OperationInProgress { stack: String, status: StackStatus },
-    /// A stack that holds nothing stands in the way and is deleted first.
-    Clearing { stack: String, status: StackStatus },
     /// CloudFormation was asked to act.
     OperationStarted { operation: Operation, stack: String, stack_id: String },
     /// A resource, or the stack itself, entered a state.
     Resource(ResourceEvent),
     /// A look at the operation failed (throttled, lost network): it is looked at again.
     PollFailed { reason: String, retry_seconds: f64 },
+    /// The credentials were no longer good and have been read anew.
+    CredentialsRenewed,
+    /// This machine slept, or was stopped, for so long; the operation went on.
+    Slept { seconds: f64 },
+    /// Nothing new for a while: these resources are being waited for.
+    Waiting { resources: Vec<WaitingFor> },
+    /// Which resources took the time, first to last.
+    CriticalPath { steps: Vec<PathStep>, seconds: f64 },
+    /// The cause of a failure was found.
+    Diagnosed(Diagnosis),
+    /// A way out of a stuck state is being taken. `skipping` names resources that are left as they are.
+    Recovering { stack: String, status: StackStatus, by: Recovery, skipping: Vec<String> },
+    /// A failure that passes by itself: the whole is tried again, once.
+    Retrying { because: String },
+    /// Told to stop: what was started is being cancelled. A second signal leaves it to itself.
+    Cancelling { operation: Operation, stack: String },
+    /// Told to stop before anything was changed: what was prepared is withdrawn.
+    Withdrawing { stack: String },
+    /// Termination protection and the stack policy were set.
+    Protected { stack: String, protected: bool },
+    /// The function's code was changed past CloudFormation.
+    CodeUpdated { function: String, sha256: String, seconds: f64 },
+    /// A leg of the pipeline is ready, so many seconds after CloudFormation was done.
+    LegReady { leg: String, name: String, seconds: f64 },
     /// What `down` is about to remove.
     Removal { stack: String, resources: Vec<Removed>, bucket: Option<String>, data: Option<DataFound> },
     /// Objects are being deleted from a bucket: so many versions and bytes so far.
     Emptying { bucket: String, versions: u64, bytes: u64 },
     /// The bucket holds nothing any more.
     Emptied { bucket: String, versions: u64, bytes: u64, seconds: f64 },
+    /// The environment's bucket, which its stack left behind, was removed.
+    BucketRemoved { bucket: String },
     /// Data arrived in the bucket after it was emptied: once more.
     EmptyingAgain { bucket: String, attempt: u32 },
     /// A service was asked whether something of the environment is left.
@@ -71,6 +97,7 @@ pub enum Event {
 
 /// One line of a stack's history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ResourceEvent {
     /// The name in the template; the stack's own name for the stack itself.
     pub logical_id: String,
@@ -86,10 +113,66 @@ pub struct ResourceEvent {
     /// Seconds since the resource's work began, by the service's own clock, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// How long that usually takes, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Usual>,
+}
+
+/// How long something usually takes, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Usual {
+    /// Hardly ever less.
+    pub least: f64,
+    /// Mostly not more.
+    pub most: f64,
+}
+
+/// A resource that is being waited for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct WaitingFor {
+    /// The name in the template.
+    pub logical_id: String,
+    /// For instance `AWS::Kinesis::Stream`.
+    pub resource_type: String,
+    /// Seconds since its work began.
+    pub seconds: f64,
+    /// How long that usually takes, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Usual>,
+}
+
+/// One resource on the critical path.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PathStep {
+    /// The name in the template.
+    pub logical_id: String,
+    /// For instance `AWS::Kinesis::Stream`.
+    pub resource_type: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// How long nothing on the path happened before it began, in seconds.
+    pub idle_seconds: f64,
+}
+
+/// How a stuck stack is freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// DeleteStack: it holds nothing that could be lost.
+    Delete,
+    /// RollbackStack.
+    Rollback,
+    /// ContinueUpdateRollback.
+    ContinueRollback,
 }
 
 /// How far a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
     /// Being worked on.
@@ -102,6 +185,7 @@ pub enum Progress {
 
 /// A resource that `down` removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Removed {
     /// The name in the template.
     pub logical_id: String,
@@ -113,6 +197,7 @@ pub struct Removed {
 
 /// What a bucket holds. Counts every version and delete marker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DataFound {
     /// Object versions and delete markers.
     pub objects: u64,
@@ -127,6 +212,7 @@ pub struct DataFound {
 
 /// The producer's account: `sent` records were accepted by the stream, each exactly once as far as it said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Produced {
     /// Accepted by the stream.
     pub sent: u64,
@@ -142,6 +228,7 @@ pub struct Produced {
 
 /// What was found where rows land.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RowsRead {
     /// Objects read.
     pub objects: u64,
@@ -161,6 +248,7 @@ pub struct RowsRead {
 
 /// How a command ended well. Fields that don't apply to the command are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Done {
     /// The verb: `up`, `down`, `produce`, …
     pub command: String,
@@ -179,6 +267,12 @@ pub struct Done {
     /// The producer's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub produced: Option<Produced>,
+    /// What was executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// Which resources took the time, first to last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub critical_path: Vec<PathStep>,
     /// All that was asked for and found gone, as `service name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked: Option<Vec<String>>,
@@ -192,6 +286,7 @@ pub struct Done {
 
 /// A command that a person may want next, and what for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextStep {
     /// The command line.
     pub command: String,

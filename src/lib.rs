@@ -5,6 +5,7 @@
 //! | room | job |
 //! |---|---|
 //! | [`error`] | every way to end other than well, and its exit code |
+//! | [`signals`] | SIGINT and SIGTERM, counted |
 //! | [`cli`] | what was typed |
 //! | [`environment`] | every physical name and tag |
 //! | [`template`] | the CloudFormation template |
@@ -17,7 +18,7 @@
 //! | [`report`] | all that prints |
 //! | [`commands`], [`demo`] | one verb, from settings to exit code |
 //!
-//! (`event` names the plan and the states of `stack`, which are plain values without clients.)
+//! (`event` names the plan, the states and the diagnosis of `stack`, which are plain values without clients.)
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

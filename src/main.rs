@@ -1,7 +1,7 @@
 //! Parse, run, exit code.
 
 use clap::Parser;
-use kinesis_stack::{cli::Cli, commands};
+use kinesis_stack::{cli::Cli, commands, report};
 
 fn main() {
     let cli = Cli::parse();
@@ -13,6 +13,7 @@ fn main() {
         }
     };
     let code = runtime.block_on(commands::run(cli));
+    report::leave_terminal();
     // A thread may still wait for a terminal's answer: it isn't waited for.
     std::process::exit(i32::from(code));
 }

@@ -6,7 +6,7 @@
 
 use crate::environment::{ERRORS_PREFIX, Environment, ROWS_PREFIX, TAG_ENVIRONMENT};
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
@@ -26,7 +26,8 @@ pub const PARAMETER_BUCKET: &str = "ProcessorBucket";
 pub const PARAMETER_KEY: &str = "ProcessorKey";
 
 /// What of the pipeline can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shape {
     /// Shards of the data stream.
     pub shards: u32,
@@ -43,7 +44,8 @@ pub struct Shape {
 }
 
 /// A processor architecture, by Lambda's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Architecture {
     /// 64-bit x86.
     #[serde(rename = "x86_64")]

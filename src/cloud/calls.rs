@@ -1,5 +1,7 @@
-//! Tells each call that a client makes, and each retry.
+//! Tells each call that a client makes, and each retry; and notes whether its credentials are still good.
 
+use super::fault;
+use super::renewal::Renewal;
 use crate::event::{Event, Reporter};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -17,6 +19,7 @@ use std::time::Instant;
 #[derive(Clone)]
 pub struct Calls {
     reporter: Arc<dyn Reporter>,
+    renewal: Renewal,
 }
 
 #[derive(Debug)]
@@ -26,10 +29,18 @@ impl Storable for Began {
     type Storer = StoreReplace<Self>;
 }
 
+/// The access key that an attempt was signed with.
+#[derive(Debug)]
+struct SignedWith(String);
+
+impl Storable for SignedWith {
+    type Storer = StoreReplace<Self>;
+}
+
 impl Calls {
-    /// Tells this reporter.
-    pub fn new(reporter: Arc<dyn Reporter>) -> Self {
-        Calls { reporter }
+    /// Tells this reporter, and notes there what becomes of the credentials.
+    pub fn new(reporter: Arc<dyn Reporter>, renewal: Renewal) -> Self {
+        Calls { reporter, renewal }
     }
 }
 
@@ -55,6 +66,20 @@ impl Intercept for Calls {
         Ok(())
     }
 
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let header = context.request().headers().get("authorization");
+        let scope = header.and_then(|header| header.split_once("Credential="));
+        if let Some((key, _)) = scope.and_then(|(_, scope)| scope.split_once('/')) {
+            bag.interceptor_state().store_put(SignedWith(key.to_owned()));
+        }
+        Ok(())
+    }
+
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
@@ -66,6 +91,14 @@ impl Intercept for Calls {
             (None, Some(Err(_))) => "no answer".to_owned(),
             (None, _) => "not sent".to_owned(),
         };
+        if let (Some(response), Some(SignedWith(key))) = (context.response(), bag.load::<SignedWith>()) {
+            // That something isn't there is told only to those whom the service knows.
+            if response.status().is_success() || response.status().as_u16() == 404 {
+                self.renewal.accepted(key);
+            } else if fault::says_expired(response) {
+                self.renewal.refused(key);
+            }
+        }
         let metadata = bag.load::<Metadata>();
         self.reporter.tell(&Event::Call {
             service: metadata.map(|m| m.service().to_owned()).unwrap_or_default(),

@@ -1,16 +1,23 @@
 //! How SDK clients are built: region, profile, endpoint, retries, time-outs. Nothing here knows what they are
 //! used for, and nothing above knows which cloud they talk to.
 
+pub mod bucket;
 pub mod calls;
+pub mod credentials;
 pub mod fault;
+pub mod reason;
+pub mod renewal;
 
 use crate::error::{Error, Kind};
 use crate::event::Reporter;
 use crate::settings::Place;
 use anyhow::Result;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -18,6 +25,9 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use calls::Calls;
+use credentials::{Chain, DEFAULT_PROFILE};
+use futures_util::future::BoxFuture;
+use renewal::Renewal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,35 +64,41 @@ pub struct Identity {
 }
 
 macro_rules! client {
-    ($service:ident, $config:expr, $calls:expr) => {
-        $service::Client::from_conf(
-            $service::config::Builder::from($config).interceptor($calls.clone()).build(),
-        )
-    };
+    ($service:ident, $config:expr, $calls:expr, $renewal:expr) => {{
+        let builder = $service::config::Builder::from($config);
+        let builder = builder.interceptor($calls.clone()).retry_classifier($renewal.clone());
+        let builder = builder.retry_partition(partition());
+        $service::Client::from_conf(builder.build())
+    }};
 }
 
 impl Clients {
-    /// Clients on this configuration. Each call is told to the reporter.
+    /// Clients on this configuration. Each call is told to the reporter, and survives that its credentials
+    /// expire where they can be renewed.
     pub fn new(config: &SdkConfig, reporter: &Arc<dyn Reporter>) -> Result<Self> {
         let region = config.region().map(|region| region.as_ref().to_owned()).ok_or_else(no_region)?;
-        let calls = Calls::new(reporter.clone());
+        let renewal = Renewal::new(reporter.clone());
+        let calls = Calls::new(reporter.clone(), renewal.clone());
+        let config = &config.to_builder().identity_cache(renewal.clone()).build();
         // An endpoint of the user's own rarely has a DNS name for each bucket.
         let s3 = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(
                 config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some(),
             )
             .interceptor(calls.clone())
+            .retry_classifier(renewal.clone())
+            .retry_partition(partition())
             .build();
         Ok(Clients {
             region,
-            cloudformation: client!(aws_sdk_cloudformation, config, calls),
-            logs: client!(aws_sdk_cloudwatchlogs, config, calls),
-            firehose: client!(aws_sdk_firehose, config, calls),
-            iam: client!(aws_sdk_iam, config, calls),
-            kinesis: client!(aws_sdk_kinesis, config, calls),
-            lambda: client!(aws_sdk_lambda, config, calls),
+            cloudformation: client!(aws_sdk_cloudformation, config, calls, renewal),
+            logs: client!(aws_sdk_cloudwatchlogs, config, calls, renewal),
+            firehose: client!(aws_sdk_firehose, config, calls, renewal),
+            iam: client!(aws_sdk_iam, config, calls, renewal),
+            kinesis: client!(aws_sdk_kinesis, config, calls, renewal),
+            lambda: client!(aws_sdk_lambda, config, calls, renewal),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            sts: client!(aws_sdk_sts, config, calls),
+            sts: client!(aws_sdk_sts, config, calls, renewal),
         })
     }
 
@@ -105,11 +121,33 @@ pub async fn configuration(place: &Place, endpoint: Option<&str>) -> Result<SdkC
     }
 }
 
-/// AWS, found as every SDK finds it. Two things the Rust SDK doesn't read by itself: AWS_CA_BUNDLE and the
-/// proxy variables.
+/// AWS, found as every SDK finds it. Three things the Rust SDK doesn't do by itself: read AWS_CA_BUNDLE and the
+/// proxy variables, let a profile that is named win over keys in the environment, and read credentials again.
 async fn aws(region: Option<&str>, profile: Option<&str>) -> Result<SdkConfig> {
+    let bundle = std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty());
+    let found = found(region, profile, https_client(bundle)?).await;
+    let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+    let Some(first) = found.credentials_provider().filter(|_| profile.is_some() || !has_keys) else {
+        return Ok(found);
+    };
+    let named = std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
+    let named = profile.map(str::to_owned).or(named).unwrap_or_else(|| DEFAULT_PROFILE.to_owned());
+    let (region, profile) = (region.map(str::to_owned), profile.map(str::to_owned));
+    let http = found.http_client();
+    let anew = move || -> BoxFuture<'static, Option<SharedCredentialsProvider>> {
+        let (region, profile, http) = (region.clone(), profile.clone(), http.clone());
+        Box::pin(async move {
+            self::found(region.as_deref(), profile.as_deref(), http?).await.credentials_provider()
+        })
+    };
+    let chain = Chain::new(Some(first), anew, &named);
+    Ok(found.to_builder().credentials_provider(SharedCredentialsProvider::new(chain)).build())
+}
+
+/// What the SDK finds in variables and files.
+async fn found(region: Option<&str>, profile: Option<&str>, http: SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https_client(std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()))?)
+        .http_client(http.clone())
         .retry_config(retries())
         .timeout_config(timeouts());
     if let Ok(name) = AppName::new(APP_NAME) {
@@ -118,10 +156,12 @@ async fn aws(region: Option<&str>, profile: Option<&str>) -> Result<SdkConfig> {
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
-    }
-    Ok(loader.load().await)
+    let Some(profile) = profile else { return loader.load().await };
+    let found = loader.profile_name(profile).load().await;
+    let provider = ProviderConfig::without_region().with_http_client(http);
+    let provider = provider.with_region(found.region().cloned());
+    let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile);
+    found.to_builder().credentials_provider(SharedCredentialsProvider::new(provider.build())).build()
 }
 
 /// The local cloud: test credentials, and neither the environment's variables nor any file is read.
@@ -178,6 +218,12 @@ const APP_NAME: &str = concat!("kinesis-stack-", env!("CARGO_PKG_VERSION"));
 /// Enough to ride out half a minute of throttling; whoever polls goes on after that.
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10))
+}
+
+/// The SDK's own quota of retries is the whole process': once a storm has used it up, no call survives a hiccup any
+/// more, nor that its credentials expire. How often a call is made again is bounded here without it.
+fn partition() -> RetryPartition {
+    RetryPartition::custom(APP_NAME).token_bucket(TokenBucket::unlimited()).build()
 }
 
 /// The read time-out is long, since an emulator may transform 500 records inside one PutRecords.

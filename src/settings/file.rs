@@ -17,6 +17,9 @@ pub const KEYS: &[&str] = &[
     "log-retention",
     "architecture",
     "processor",
+    "role-arn",
+    "ephemeral",
+    "protected",
 ];
 
 /// The name that is looked for where no other is given.
@@ -44,7 +47,8 @@ impl SettingsFile {
     /// Reads `kinesis-stack.yaml` in this directory where there is one.
     pub fn find(directory: &Path) -> Result<Self> {
         let path = directory.join(DEFAULT_NAME);
-        if path.is_file() { Self::read(&path) } else { Ok(Self::default()) }
+        // Also a link that leads nowhere, or a directory: whoever put it there meant something.
+        if path.symlink_metadata().is_ok() { Self::read(&path) } else { Ok(Self::default()) }
     }
 
     fn parse(path: &Path, text: String) -> Result<Self> {

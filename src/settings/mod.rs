@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::template::{Architecture, Shape};
 use anyhow::Result;
 use file::SettingsFile;
+use serde::{Deserialize, Serialize};
 use std::env::{current_dir, var_os};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -26,19 +27,29 @@ pub struct Settings {
     file: SettingsFile,
 }
 
+/// What this tool is called where it is installed.
+const PROGRAM: &str = "kinesis-stack";
+
 /// How this tool was called, so that a remedy can be copied from the screen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     program: String,
     flags: Vec<String>,
     endpoint: Option<String>,
 }
 
+impl Default for Invocation {
+    /// As somebody types it who has it installed and means the default environment.
+    fn default() -> Self {
+        Invocation { program: PROGRAM.to_owned(), flags: Vec::new(), endpoint: None }
+    }
+}
+
 impl Invocation {
     fn new(common: &cli::Common) -> Self {
         let called = std::env::args_os().next().map(|name| name.to_string_lossy().into_owned());
         let called = called.filter(|name| name.contains('/') && !name.starts_with('/'));
-        let program = called.unwrap_or_else(|| "kinesis-stack".to_owned());
+        let program = called.unwrap_or_else(|| PROGRAM.to_owned());
         let mut flags = Vec::new();
         if common.local {
             flags.push("--local".to_owned());
@@ -108,6 +119,24 @@ pub enum Place {
     },
 }
 
+/// How an environment is deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Means {
+    /// The role that CloudFormation acts under, else the one that it acted under before, else the caller.
+    pub role_arn: Option<String>,
+    /// Marked as short-lived.
+    pub ephemeral: bool,
+    /// To be protected, or no longer; `None`: as it is.
+    pub protection: Option<bool>,
+    /// CloudFormation's EXPRESS mode.
+    pub express: bool,
+    /// Sets drift back.
+    pub heal: bool,
+    /// Takes over the bucket that is there already.
+    pub adopt: bool,
+}
+
 /// Where the processor's code comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessorSource {
@@ -120,9 +149,19 @@ pub enum ProcessorSource {
 impl Settings {
     /// Settles what every verb needs. Reads environment variables and the settings file, nothing else.
     pub fn new(common: &cli::Common) -> Result<Self> {
-        // Whether and how to report (output, color, quiet, verbose) is settled before, by `report`.
-        let cli::Common { env, local, region, profile, config, output: _, color: _, quiet: _, verbose: _ } =
-            common;
+        // Whether and how to report (output, color, ci, quiet, verbose) is settled before, by `report`.
+        let cli::Common {
+            env,
+            local,
+            region,
+            profile,
+            config,
+            output: _,
+            color: _,
+            ci: _,
+            quiet: _,
+            verbose: _,
+        } = common;
         let file = match config.clone().or_else(|| variable("KINESIS_STACK_CONFIG")) {
             Some(path) => SettingsFile::read(Path::new(&path))?,
             None => SettingsFile::find(&current_dir()?)?,
@@ -149,7 +188,7 @@ impl Settings {
         } else {
             let profile = match profile {
                 Some(text) => Some(read("--profile", text, value::profile)?),
-                None if from_sdk(&["AWS_PROFILE"]) => None,
+                None if from_sdk(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID"]) => None,
                 None => from_file(&file, "profile", value::profile)?,
             };
             Place::Aws { region, profile }
@@ -185,6 +224,44 @@ impl Settings {
             architecture: choose(architecture, "architecture", file, self::architecture)?
                 .unwrap_or(HOST_ARCHITECTURE),
         })
+    }
+
+    /// Settles how an environment is deployed.
+    pub fn means(&self, typed: &cli::Means) -> Result<Means> {
+        let cli::Means { role_arn, ephemeral, protect, no_protect, express, heal, adopt } = typed;
+        let file = &self.file;
+        let ephemeral =
+            *ephemeral || !*protect && from_file(file, "ephemeral", value::yes_or_no)?.unwrap_or(false);
+        let protection = match (protect, no_protect) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            // A file that says false doesn't take a protection away: that has to be said each time.
+            _ if typed.ephemeral => None,
+            _ => from_file(file, "protected", value::yes_or_no)?.filter(|protected| *protected),
+        };
+        if ephemeral && protection == Some(true) {
+            let message =
+                format!("{}: an environment is either ephemeral or protected", file.place("protected"));
+            return Err(Error::new(Kind::BadInput, message).remedy("Leave one of the two out.").into());
+        }
+        if *express && !ephemeral {
+            return Err(Error::new(Kind::BadInput, "--express is for ephemeral environments")
+                .remedy("Add --ephemeral, or `ephemeral: true` to the settings file.")
+                .into());
+        }
+        Ok(Means {
+            role_arn: self.role_arn(role_arn)?,
+            ephemeral,
+            protection,
+            express: *express,
+            heal: *heal,
+            adopt: *adopt,
+        })
+    }
+
+    /// Settles which role CloudFormation acts under.
+    pub fn role_arn(&self, typed: &Option<String>) -> Result<Option<String>> {
+        choose(typed, "role-arn", &self.file, value::role_arn)
     }
 
     /// Settles where the processor's code comes from.

@@ -27,6 +27,23 @@ pub fn duration(text: &str) -> Result<Duration, Rule> {
     total.map(Duration::from_secs).ok_or_else(|| "a duration is at most 36500d".to_owned())
 }
 
+/// Yes or no.
+pub fn yes_or_no(text: &str) -> Result<bool, Rule> {
+    text.parse().map_err(|_| "it is either true or false".to_owned())
+}
+
+/// The ARN of a role.
+pub fn role_arn(text: &str) -> Result<String, Rule> {
+    let rule = || "a role's ARN looks like arn:aws:iam::123456789012:role/deploy".to_owned();
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, partition, iam, region, account, resource] = parts[..] else { return Err(rule()) };
+    let fits = arn == "arn" && partition.starts_with("aws") && (iam, region) == ("iam", "");
+    let account_fits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    let name_fits = !name.is_empty() && text.len() <= 2_048 && text.bytes().all(|b| b.is_ascii_graphic());
+    if fits && account_fits && name_fits { Ok(text.to_owned()) } else { Err(rule()) }
+}
+
 /// A duration that is more than nothing.
 pub fn positive_duration(text: &str) -> Result<Duration, Rule> {
     duration(text)?.as_secs().checked_sub(1).map_or_else(

@@ -1,8 +1,9 @@
 //! `status`: an environment as it stands.
 
+use super::drift::Drift;
 use super::state::{self, Stack};
 use super::status::StackStatus;
-use super::{Context, architecture_of};
+use super::{Context, architecture_of, poll};
 use crate::artifact::{Workshop, sha256_of_base64};
 use crate::cloud::fault;
 use crate::environment::artifact_sha256;
@@ -12,6 +13,10 @@ use anyhow::Result;
 use aws_sdk_cloudformation::types as cfn;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a look waits for a throttled account: whoever looks can look again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An environment as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,8 +41,17 @@ pub struct Inspection {
     pub owner: Option<String>,
     /// The version of this tool that last changed it.
     pub version: Option<String>,
+    /// Whether `down` refuses it.
+    pub protected: bool,
+    /// Whether it is marked as short-lived.
+    pub ephemeral: bool,
+    /// The role that CloudFormation acts under, where it isn't the caller's own rights.
+    pub role_arn: Option<String>,
     /// The processor's code.
     pub code: Code,
+    /// What differs from the template, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// The resources, in the order in which CloudFormation lists them.
     pub resources: Vec<Resource>,
     /// The outputs.
@@ -55,6 +69,8 @@ pub struct Code {
     pub would_deploy: Option<String>,
     /// Whether the function runs what `up` would deploy. `null` where either isn't known.
     pub current: Option<bool>,
+    /// Whether the function runs other code than the stack was given: `up --code-only` goes past the stack.
+    pub past_stack: bool,
 }
 
 /// A resource of the stack.
@@ -76,8 +92,13 @@ pub struct Resource {
 
 /// Looks at the environment.
 pub async fn inspect(context: &Context, workshop: &Workshop) -> Result<Inspection> {
-    let stack = require(context).await?;
-    let (resources, deployed) = tokio::try_join!(resources(context, &stack.id), deployed(context))?;
+    // All three are asked by name, at once: whose stack it is, the first tells.
+    let name = context.environment.stack();
+    let (stack, resources, deployed) = tokio::try_join!(
+        poll::patiently(context, PATIENCE, || require(context)),
+        poll::patiently(context, PATIENCE, || resources(context, &name)),
+        poll::patiently(context, PATIENCE, || deployed(context))
+    )?;
     let code = code(&stack, deployed, workshop);
     Ok(Inspection {
         env: context.environment.name.to_string(),
@@ -86,6 +107,10 @@ pub async fn inspect(context: &Context, workshop: &Workshop) -> Result<Inspectio
         stack_id: stack.id.clone(),
         owner: stack.owner().map(str::to_owned),
         version: stack.version().map(str::to_owned),
+        protected: stack.protected,
+        ephemeral: stack.ephemeral,
+        role_arn: stack.role_arn,
+        drift: None,
         status: stack.status,
         reason: stack.reason,
         created: stack.created,
@@ -124,14 +149,17 @@ pub fn no_such_environment(name: &str, place: &str, invocation: &Invocation) -> 
         .remedy(format!("`{}` brings it up.", invocation.command("up")))
 }
 
-/// The resources of a stack, page by page.
+/// The resources of a stack of this name or id, page by page. One that isn't there has none.
 pub async fn resources(context: &Context, stack_id: &str) -> Result<Vec<Resource>> {
     let mut resources = Vec::new();
     let mut token = None;
     loop {
         let request = context.clients.cloudformation.list_stack_resources().stack_name(stack_id);
-        let answer = request.set_next_token(token).send().await;
-        let answer = answer.map_err(|error| fault::explain(error, "list the stack's resources"))?;
+        let answer = match request.set_next_token(token).send().await {
+            Ok(answer) => answer,
+            Err(error) if fault::is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(fault::explain(error, "list the stack's resources")),
+        };
         resources.extend(answer.stack_resource_summaries().iter().map(Resource::of));
         token = answer.next_token().map(str::to_owned);
         if token.is_none() {
@@ -148,7 +176,10 @@ impl Resource {
             resource_type: summary.resource_type().unwrap_or_default().to_owned(),
             physical_id: summary.physical_resource_id().map(str::to_owned),
             status: status.unwrap_or_default().to_owned(),
-            reason: summary.resource_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+            reason: summary
+                .resource_status_reason()
+                .filter(|reason| !reason.is_empty())
+                .map(fault::in_one_line),
             since: summary.last_updated_timestamp().map(state::time),
         }
     }
@@ -178,5 +209,7 @@ fn code(
         Workshop { architecture, ..workshop.clone() }.at_hand().map(|artifact| artifact.sha256);
     let current = deployed.as_ref().zip(would_deploy.as_ref()).map(|(deployed, ours)| deployed == ours);
     let in_stack = stack.outputs.get("ProcessorKey").and_then(|key| artifact_sha256(key)).map(str::to_owned);
-    Code { deployed, in_stack, would_deploy, current }
+    let past_stack =
+        deployed.as_ref().zip(in_stack.as_ref()).is_some_and(|(deployed, given)| deployed != given);
+    Code { deployed, in_stack, would_deploy, current, past_stack }
 }

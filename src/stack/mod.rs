@@ -1,22 +1,34 @@
 //! The engine of stacks: the only code that changes an account's stacks or reads them.
 
+mod cadence;
 mod changeset;
+pub mod code;
+pub mod cost;
+pub mod diagnose;
 pub mod down;
+pub mod drift;
 pub mod fleet;
 pub mod inspect;
+mod interrupt;
 mod operation;
+mod path;
 pub mod plan;
 mod poll;
+pub mod protection;
+pub mod ready;
+mod recover;
 pub mod residue;
 pub mod state;
 pub mod status;
 pub mod up;
+mod usual;
 pub mod watch;
 
-use crate::cloud::Clients;
+use crate::cloud::{Clients, Identity, fault};
 use crate::environment::Environment;
 use crate::event::{Question, Reporter};
 use crate::settings::Invocation;
+use crate::signals::Signals;
 use crate::template::Architecture;
 use anyhow::{Context as _, Result};
 use std::sync::Arc;
@@ -33,6 +45,8 @@ pub struct Context {
     pub reporter: Arc<dyn Reporter>,
     /// How the next command is typed.
     pub invocation: Invocation,
+    /// How it is told to stop.
+    pub signals: Signals,
 }
 
 /// Whether questions are answered already.
@@ -74,6 +88,16 @@ impl Context {
             Some(false) => Answer::No,
             None => Answer::Nobody,
         })
+    }
+}
+
+/// Who calls. Where no answer comes at all, that is told soon: the network is gone, or was never there.
+async fn identity(context: &Context, at_most: Duration) -> Result<Identity> {
+    const SOON: Duration = Duration::from_secs(30);
+    let ask = || context.clients.identity();
+    match poll::patiently(context, at_most.min(SOON), ask).await {
+        Err(error) if fault::passes_by_an_answer(&error) => poll::patiently(context, at_most, ask).await,
+        ended => ended,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::status::{Known, StackStatus};
 use crate::cloud::fault;
-use crate::environment::{Environment, TAG_ENVIRONMENT, TAG_OWNER, TAG_VERSION};
+use crate::environment::{Environment, TAG_ENVIRONMENT, TAG_EPHEMERAL, TAG_OWNER, TAG_VERSION};
 use crate::error::{Error, Kind};
 use anyhow::Result;
 use aws_sdk_cloudformation::error::SdkError;
@@ -29,6 +29,12 @@ pub struct Stack {
     pub created: Option<String>,
     /// When it was last changed, RFC 3339.
     pub updated: Option<String>,
+    /// Whether it bears the mark of a short life.
+    pub ephemeral: bool,
+    /// Whether termination protection is on.
+    pub protected: bool,
+    /// The role that CloudFormation acts under, where it isn't the caller's.
+    pub role_arn: Option<String>,
 }
 
 impl Stack {
@@ -43,7 +49,7 @@ impl Stack {
             status: StackStatus::parse(
                 stack.stack_status().map(cfn::StackStatus::as_str).unwrap_or_default(),
             ),
-            reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+            reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(fault::in_one_line),
             tags: stack.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect(),
             outputs: stack
                 .outputs()
@@ -52,6 +58,9 @@ impl Stack {
                 .collect(),
             created: stack.creation_time().map(time),
             updated: stack.last_updated_time().map(time),
+            ephemeral: stack.tags().iter().any(|tag| tag.key() == Some(TAG_EPHEMERAL)),
+            protected: stack.enable_termination_protection() == Some(true),
+            role_arn: stack.role_arn().map(str::to_owned),
         }
     }
 

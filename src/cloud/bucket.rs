@@ -1,0 +1,43 @@
+//! Whose a bucket is. S3 answers HEAD without a body, so a refusal has no code: it can be another account's
+//! bucket, a missing permission, or credentials that have expired. A GET that the same permission allows tells.
+
+use super::{Clients, fault};
+use anyhow::Result;
+
+/// What became of a look at a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// It is there, and belongs to the account.
+    Ours,
+    /// There is no bucket of that name.
+    Missing,
+    /// It belongs to another account.
+    Foreign,
+}
+
+impl Clients {
+    /// Looks whose a bucket is. Credentials that aren't good and a permission that is missing are errors, never
+    /// somebody else's bucket.
+    pub async fn whose(&self, bucket: &str, account: &str) -> Result<Bucket> {
+        whose(&self.s3, bucket, account, &format!("look at the bucket {bucket}")).await
+    }
+}
+
+/// The same for whoever has S3 alone. `doing` completes the sentence "cannot …".
+pub async fn whose(s3: &aws_sdk_s3::Client, bucket: &str, account: &str, doing: &str) -> Result<Bucket> {
+    let head = s3.head_bucket().bucket(bucket).expected_bucket_owner(account).send().await;
+    match head {
+        Ok(_) => return Ok(Bucket::Ours),
+        Err(error) if fault::is_missing(&error) => return Ok(Bucket::Missing),
+        Err(error) if fault::is_silent_refusal(&error) => {}
+        Err(error) => return Err(fault::explain(error, doing)),
+    }
+    let list = s3.list_objects_v2().bucket(bucket).max_keys(0).expected_bucket_owner(account);
+    match list.send().await {
+        Ok(_) => Ok(Bucket::Ours),
+        Err(error) if fault::is_missing(&error) => Ok(Bucket::Missing),
+        // To callers of its own account S3 names what they lack.
+        Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(Bucket::Foreign),
+        Err(error) => Err(fault::explain(error, doing)),
+    }
+}
