@@ -110,8 +110,8 @@ impl<W: Write> RowWriter<W> {
 
 impl Column {
     fn pad(&self, cell: &str) -> String {
-        let width = self.width;
-        if self.numbers { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        let fill = " ".repeat(self.width.saturating_sub(console::measure_text_width(cell)));
+        if self.numbers { format!("{fill}{cell}") } else { format!("{cell}{fill}") }
     }
 }
 
@@ -119,12 +119,12 @@ fn columns(sample: &[Fields]) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for (name, value) in sample.iter().flatten() {
         let place = columns.iter().position(|column| column.name == *name).unwrap_or_else(|| {
-            let width = escape(name).chars().count().min(WIDEST);
+            let width = console::measure_text_width(&escape(name)).min(WIDEST);
             columns.push(Column { name: name.clone(), width, numbers: true });
             columns.len() - 1
         });
         let column = &mut columns[place];
-        let width = cell(Some(value), Format::Table).chars().count().min(WIDEST);
+        let width = console::measure_text_width(&cell(Some(value), Format::Table)).min(WIDEST);
         column.width = column.width.max(width);
         column.numbers &= value.is_number() || value.is_null();
     }

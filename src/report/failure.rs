@@ -1,17 +1,24 @@
 //! A failure in words: what, why, what next.
 
-use super::Paint;
+use super::fit::Page;
 use crate::error::Error;
 
 /// The lines of a failure, each ending in a newline.
-pub fn render(error: &Error, paint: Paint) -> String {
+pub fn render(error: &Error, page: Page) -> String {
+    let paint = page.paint;
     let mut text = format!("{} {}\n", paint.bad("error:"), error.message);
-    if let Some(cause) = &error.cause {
-        let mut lines = cause.lines();
-        text.push_str(&format!("  {} {}\n", paint.dim("cause:"), lines.next().unwrap_or_default()));
+    let mut say = |title: &str, words: &str| {
+        let mut lines = words.lines();
+        text.push_str(&format!("  {} {}\n", paint.dim(title), lines.next().unwrap_or_default()));
         for line in lines {
-            text.push_str(&format!("         {line}\n"));
+            text.push_str(&format!("{}{line}\n", " ".repeat(title.len() + "   ".len())));
         }
+    };
+    if let Some(cause) = &error.cause {
+        say("cause:", cause);
+    }
+    if let Some(meaning) = &error.meaning {
+        say("meaning:", meaning);
     }
     if !error.remedies.is_empty() {
         text.push('\n');
@@ -19,5 +26,5 @@ pub fn render(error: &Error, paint: Paint) -> String {
     for remedy in &error.remedies {
         text.push_str(&format!("  {} {remedy}\n", paint.good("→")));
     }
-    text
+    page.wrap(text.trim_end()) + "\n"
 }

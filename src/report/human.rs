@@ -1,20 +1,25 @@
 //! Events for people: live progress on a terminal, plain lines elsewhere.
 
-use super::{Look, Paint, Table, Verbosity, failure, words};
+use super::fit::{Page, middle};
+use super::live::{Live, Screen};
+use super::{Look, Paint, Pipeline, Table, Verbosity, failure, words};
 use crate::error::Error;
-use crate::event::{Done, Event, Progress, Question, Reporter, ResourceEvent};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::event::{Done, Event, NextStep, Progress, Question, Reporter, ResourceEvent, Usual};
+use console::measure_text_width;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// Speaks to people.
 pub struct Human {
     verbosity: Verbosity,
     interactive: bool,
+    /// Whether what is done stands in the title of a fold already.
+    folds: bool,
     paint: Paint,
     paint_stdout: Paint,
+    /// How many columns stdout has, where it is a terminal.
+    stdout_width: Option<usize>,
     state: Mutex<State>,
 }
 
@@ -23,46 +28,41 @@ struct State {
     err: Screen,
     /// A question waits for its answer.
     asking: bool,
+    /// What a question may be about, where it is told only to somebody who is asked.
+    subject: Option<Event>,
     /// The last count of rows that was said.
     rows: Option<u64>,
-}
-
-/// Where progress is shown.
-enum Screen {
-    /// Lines that stay.
-    Plain(Box<dyn Write + Send>),
-    /// Lines that stay, and below them lines that move.
-    Live(Live),
-}
-
-struct Live {
-    bars: MultiProgress,
-    /// A moving line for each resource that is worked on.
-    resources: BTreeMap<String, ProgressBar>,
-    /// The moving line of anything else that takes time.
-    current: Option<ProgressBar>,
-    /// How often moving lines are redrawn; never in tests.
-    tick: Option<Duration>,
+    /// How long what was begun usually takes: told once more when it has ended.
+    usual: BTreeMap<String, Usual>,
 }
 
 impl Human {
     /// Speaks on stdout and stderr.
     pub fn new(look: &Look) -> Self {
         let err = if look.live {
-            Screen::Live(Live::new(ProgressDrawTarget::stderr(), Some(Duration::from_millis(120))))
+            Screen::Live(Live::stderr(Paint(look.color_stderr)))
         } else {
             Screen::Plain(Box::new(io::stderr()))
         };
         Self::on(look, Box::new(io::stdout()), err)
     }
 
-    fn on(look: &Look, out: Box<dyn Write + Send>, err: Screen) -> Self {
+    pub(super) fn on(look: &Look, out: Box<dyn Write + Send>, err: Screen) -> Self {
         Human {
             verbosity: look.verbosity,
             interactive: look.interactive,
+            folds: matches!(look.pipeline, Pipeline::Github | Pipeline::Gitlab),
             paint: Paint(look.color_stderr),
             paint_stdout: Paint(look.color_stdout),
-            state: Mutex::new(State { out, err, asking: false, rows: None }),
+            stdout_width: look.stdout_is_terminal.then(|| console::Term::stdout().size().1.into()),
+            state: Mutex::new(State {
+                out,
+                err,
+                asking: false,
+                subject: None,
+                rows: None,
+                usual: BTreeMap::new(),
+            }),
         }
     }
 
@@ -81,7 +81,19 @@ impl Human {
             eprintln!();
         }
         state.err.clear();
-        state.err.line(failure::render(error, self.paint).trim_end());
+        let text = failure::render(error, state.err.page(self.paint));
+        state.err.line(text.trim_end());
+    }
+
+    /// What comes before a question.
+    fn lead_in(&self) {
+        let mut state = self.lock();
+        state.err.clear();
+        let page = state.err.page(self.paint);
+        if let Some(text) = state.subject.take().and_then(|event| words::line(&event, page)) {
+            state.err.line(&text);
+        }
+        state.asking = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -95,20 +107,59 @@ impl Human {
             state.err.line(&line);
         }
         if let Some(outputs) = done.outputs.as_ref().filter(|outputs| !outputs.is_empty()) {
-            let mut table = Table::new(0);
-            for (name, value) in outputs {
-                table.row([self.paint_stdout.strong(name), value.clone()]);
-            }
-            let _ = state.out.write_all(table.render().as_bytes()).and_then(|()| state.out.flush());
+            let text = self::outputs(outputs, self.paint_stdout, self.stdout_width);
+            let _ = state.out.write_all(text.as_bytes()).and_then(|()| state.out.flush());
         }
         if !quiet && !done.next.is_empty() {
-            let mut table = Table::new(2);
-            for step in &done.next {
-                table.row([step.command.clone(), self.paint.dim(&step.does)]);
-            }
-            state.err.line(&format!("Next:\n{}", table.render().trim_end()));
+            let text = next(&done.next, state.err.page(self.paint));
+            state.err.line(&format!("Next:\n{}", text.trim_end()));
         }
     }
+}
+
+impl State {
+    /// The same with its usual time, where that was told when it began.
+    fn remember(&mut self, resource: &ResourceEvent) -> ResourceEvent {
+        let name = &resource.logical_id;
+        let usual = match (resource.progress, resource.usual) {
+            (Progress::Working, Some(usual)) => {
+                self.usual.insert(name.clone(), usual);
+                Some(usual)
+            }
+            (Progress::Working, None) => {
+                self.usual.remove(name);
+                None
+            }
+            (_, usual) => usual.or(self.usual.remove(name)),
+        };
+        ResourceEvent { usual, ..resource.clone() }
+    }
+}
+
+/// What somebody would type next. Where one has no room beside its command, all stand below theirs.
+fn next(steps: &[NextStep], page: Page) -> String {
+    let mut table = Table::new(2);
+    for step in steps {
+        table.row([step.command.clone(), page.paint.dim(&step.does)]);
+    }
+    let text = table.render();
+    if text.lines().all(|line| page.holds(line)) {
+        return text;
+    }
+    steps.iter().map(|step| format!("  {}\n      {}\n", step.command, page.paint.dim(&step.does))).collect()
+}
+
+/// The stack's outputs. Where a value has no room beside its name, it stands below it, to be copied as a whole.
+pub fn outputs(outputs: &BTreeMap<String, String>, paint: Paint, width: Option<usize>) -> String {
+    let names = outputs.keys().map(String::len).max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, value) in outputs {
+        let column = " ".repeat(names - name.len() + "  ".len());
+        let is_wide = width.is_some_and(|width| names + "  ".len() + measure_text_width(value) > width);
+        let between = if is_wide { "\n  " } else { &column };
+        text.push_str(&format!("{}{between}{value}\n", paint.strong(name)));
+    }
+    text
 }
 
 /// The line that says that a command has reached its end.
@@ -120,9 +171,8 @@ fn ending(done: &Done, paint: Paint) -> Option<String> {
         ("up", Some(true)) => Some(format!("{good} {stack} is up{seconds}")),
         ("down", Some(true)) => {
             let asked = done.checked.as_ref().map_or(0, Vec::len);
-            Some(format!(
-                "{good} {stack} is gone: {asked} kinds of leftovers looked for, none found{seconds}"
-            ))
+            let asked = words::count(u64::try_from(asked).unwrap_or_default(), "kind");
+            Some(format!("{good} {stack} is gone: {asked} of leftovers looked for, none found{seconds}"))
         }
         ("down", _) => Some(format!("{good} {stack} is not there, and nothing is left of it")),
         ("local stop", Some(false)) => Some("The local cloud was not running".to_owned()),
@@ -139,11 +189,17 @@ impl Reporter for Human {
         let needed = match event {
             Event::Done(done) => return self.done(&mut state, done),
             Event::Call { .. } => Verbosity::Verbose,
-            // What a question is about has to be seen by who answers it.
-            Event::Plan(_) | Event::Removal { .. } if self.interactive => Verbosity::Quiet,
+            // Words that the title of its fold has said already.
+            Event::OperationStarted { .. } if self.folds => return,
             _ => Verbosity::Normal,
         };
         if self.verbosity < needed {
+            match event {
+                // What a question is about has to be seen by who answers it.
+                Event::Plan(_) | Event::Removal { .. } => state.subject = Some(event.clone()),
+                Event::OperationStarted { .. } => state.subject = None,
+                _ => {}
+            }
             return;
         }
         if let Event::WaitingForRows { rows, .. } = event
@@ -151,29 +207,52 @@ impl Reporter for Human {
         {
             return;
         }
+        let remembered;
+        let event = match event {
+            Event::Resource(resource) => {
+                remembered = Event::Resource(state.remember(resource));
+                &remembered
+            }
+            event => event,
+        };
+        let page = state.err.page(self.paint);
         match (&mut state.err, event) {
-            (Screen::Live(live), Event::Resource(resource)) => live.resource(resource, self.paint),
+            (Screen::Live(live), Event::Resource(resource)) => live.resource(resource),
+            // Its moving lines say the same.
+            (Screen::Live(live), Event::Waiting { resources }) => live.set_clocks(resources),
             (Screen::Live(live), Event::Emptying { bucket, versions, bytes }) => {
                 let done = format!("{} ({})", words::count(*versions, "object"), words::size(*bytes));
+                let bucket = if page.is_narrow() { middle(bucket, 32) } else { bucket.clone() };
                 live.current(&format!("Emptying {bucket}: {done}"));
             }
             // Rows are about to follow on stdout: no moving line may stand where they go.
             (screen @ Screen::Live(_), Event::WaitingForRows { rows, wanted }) if rows >= wanted => {
                 screen.clear()
             }
-            (Screen::Live(live), Event::Producing(_) | Event::WaitingForRows { .. }) => {
-                live.current(&words::line(event, self.paint).unwrap_or_default());
-            }
             (
                 Screen::Live(live),
-                Event::ProcessorBuilding { .. } | Event::LocalInstalling { .. } | Event::LocalStarting { .. },
+                Event::Producing(_)
+                | Event::WaitingForRows { .. }
+                | Event::ProcessorBuilding { .. }
+                | Event::LocalInstalling { .. }
+                | Event::LocalStarting { .. },
             ) => {
-                live.current(&words::line(event, self.paint).unwrap_or_default());
+                live.current(&words::line(event, page).unwrap_or_default());
             }
             // In a log a line a quarter of a second is too much.
             (Screen::Plain(_), Event::Producing(_)) => {}
             (screen, event) => {
-                if let Some(line) = words::line(event, self.paint) {
+                match (&mut *screen, event) {
+                    (Screen::Live(live), Event::Plan(plan)) => live.expect(plan.changes.len()),
+                    (Screen::Live(live), Event::Removal { resources, .. }) => live.expect(resources.len()),
+                    (
+                        Screen::Live(live),
+                        Event::OperationStarted { .. } | Event::OperationInProgress { .. },
+                    ) => live.begin(),
+                    (Screen::Live(live), Event::Cancelling { .. }) => live.turn_back(),
+                    _ => {}
+                }
+                if let Some(line) = words::line(event, page) {
                     screen.settle(event);
                     screen.line(&line);
                 }
@@ -185,10 +264,7 @@ impl Reporter for Human {
         if !self.interactive {
             return None;
         }
-        let mut state = self.lock();
-        state.err.clear();
-        state.asking = true;
-        drop(state);
+        self.lead_in();
         let answer = ask_at_terminal(question);
         self.lock().asking = false;
         Some(answer)
@@ -202,93 +278,6 @@ pub fn ask_at_terminal(question: &Question) -> bool {
     let mut line = String::new();
     let _ = io::stdin().lock().read_line(&mut line);
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-impl Screen {
-    /// A line that stays.
-    fn line(&mut self, text: &str) {
-        match self {
-            Screen::Plain(out) => {
-                let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-            }
-            Screen::Live(live) => {
-                let _ = live.bars.println(text);
-            }
-        }
-    }
-
-    /// Ends the moving line that this event is the end of.
-    fn settle(&mut self, event: &Event) {
-        if let Screen::Live(live) = self
-            && !matches!(event, Event::Call { .. } | Event::PollFailed { .. })
-            && let Some(bar) = live.current.take()
-        {
-            bar.finish_and_clear();
-        }
-    }
-
-    /// Ends all moving lines.
-    fn clear(&mut self) {
-        if let Screen::Live(live) = self {
-            for bar in std::mem::take(&mut live.resources).into_values().chain(live.current.take()) {
-                bar.finish_and_clear();
-            }
-        }
-    }
-}
-
-impl Live {
-    fn new(target: ProgressDrawTarget, tick: Option<Duration>) -> Self {
-        Live {
-            bars: MultiProgress::with_draw_target(target),
-            resources: BTreeMap::new(),
-            current: None,
-            tick,
-        }
-    }
-
-    fn resource(&mut self, resource: &ResourceEvent, paint: Paint) {
-        if resource.progress == Progress::Working {
-            let line = format!(
-                "{:<17} {:<31} {}",
-                resource.logical_id,
-                words::kind(&resource.resource_type),
-                resource.status
-            );
-            match self.resources.get(&resource.logical_id) {
-                Some(bar) => bar.set_message(line),
-                None => {
-                    let bar = self.moving(line);
-                    self.resources.insert(resource.logical_id.clone(), bar);
-                }
-            }
-            return;
-        }
-        if let Some(bar) = self.resources.remove(&resource.logical_id) {
-            bar.finish_and_clear();
-        }
-        let _ = self.bars.println(words::resource(resource, paint));
-    }
-
-    fn current(&mut self, text: &str) {
-        match &self.current {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => self.current = Some(self.moving(text.to_owned())),
-        }
-    }
-
-    fn moving(&self, text: String) -> ProgressBar {
-        let style = ProgressStyle::with_template("  {spinner} {msg}  {elapsed}");
-        let bar =
-            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        let bar = self.bars.add(bar);
-        bar.set_message(text);
-        match self.tick {
-            Some(tick) => bar.enable_steady_tick(tick),
-            None => bar.tick(),
-        }
-        bar
-    }
 }
 
 #[cfg(test)]

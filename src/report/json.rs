@@ -94,7 +94,7 @@ impl Reporter for JsonLines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Color, Output};
+    use crate::cli::{Ci, Color, Output};
     use crate::error::Kind;
     use crate::event::Done;
     use crate::stack::plan::Operation;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn each_line_has_time_code_and_env_first_and_a_failure_names_the_stack() {
         let buffer = Buffer::default();
-        let look = Look::new(Output::Json, Color::Never, false, false);
+        let look = Look::new(Output::Json, Color::Never, false, false, Ci::Off);
         let lines = JsonLines::new(&look, "dev", Box::new(buffer.clone()));
         lines.tell(&Event::OperationStarted {
             operation: Operation::Create,

@@ -1,21 +1,36 @@
-//! The only code that prints: events, answers and failures, for people or for programs.
+//! The only code that prints: events, answers and failures, for people, for programs, for pipelines.
 
+mod ci;
+pub mod dotenv;
+mod echo;
 mod failure;
+mod fit;
 mod human;
 mod json;
+mod live;
+mod plan;
+mod resource;
+#[cfg(test)]
+mod schema;
 mod screen;
 mod table;
+mod terminal;
+#[cfg(test)]
+mod testing;
 mod words;
 
+pub use ci::Pipeline;
 pub use table::Table;
 
-use crate::cli::{Color, Output};
+use crate::cli::{Ci, Color, Output};
 use crate::error::Error;
 use crate::event::Reporter;
 use crate::local;
 use crate::stack::fleet::Listed;
 use crate::stack::inspect::Inspection;
 use crate::stack::plan::Plan;
+use ci::{InPipeline, Runner};
+use fit::Page;
 use human::Human;
 use json::JsonLines;
 use serde::Serialize;
@@ -50,11 +65,15 @@ pub struct Look {
     pub interactive: bool,
     /// Whether stdout is a terminal.
     pub stdout_is_terminal: bool,
+    /// What runs us.
+    pub pipeline: Pipeline,
 }
 
 impl Look {
     /// Settles it from what was typed and from what the process is attached to.
-    pub fn new(output: Output, color: Color, quiet: bool, verbose: bool) -> Self {
+    pub fn new(output: Output, color: Color, quiet: bool, verbose: bool, ci: Ci) -> Self {
+        let pipeline = Pipeline::new(ci, |name| std::env::var(name).ok());
+        let is_unattended = pipeline.is_unattended();
         let (stdin, stdout, stderr) =
             (io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal());
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -74,9 +93,10 @@ impl Look {
             verbosity,
             color_stdout: colored(stdout),
             color_stderr: colored(stderr),
-            live: stderr && !is_dumb && output == Output::Text,
-            interactive: stdin && stderr,
+            live: stderr && !is_dumb && output == Output::Text && !is_unattended,
+            interactive: stdin && stderr && !is_unattended,
             stdout_is_terminal: stdout,
+            pipeline,
         }
     }
 }
@@ -99,21 +119,28 @@ pub struct Printer {
     human: Arc<Human>,
     /// For programs, where stdout is theirs.
     json: Option<(Stdout, Arc<JsonLines>)>,
+    /// For the pipeline that runs us, where it understands more than words.
+    runner: Option<Arc<Runner>>,
 }
 
 impl Printer {
     /// Prints to the process's stdout and stderr.
-    pub fn new(look: Look, env: &str, stdout: Stdout) -> Self {
+    pub fn new(look: Look, verb: &'static str, env: &str, stdout: Stdout) -> Self {
         let is_json = look.output == Output::Json && stdout != Stdout::Data;
         let json = is_json.then(|| (stdout, Arc::new(JsonLines::new(&look, env, Box::new(io::stdout())))));
-        Printer { human: Arc::new(Human::new(&look)), json, look }
+        let runner = Runner::of(look.pipeline, verb, env, look.verbosity).map(Arc::new);
+        Printer { human: Arc::new(Human::new(&look)), json, runner, look }
     }
 
     /// Where the engines' events go.
     pub fn reporter(&self) -> Arc<dyn Reporter> {
-        match &self.json {
+        let reporter: Arc<dyn Reporter> = match &self.json {
             Some((Stdout::Events, json)) => json.clone(),
             _ => self.human.clone(),
+        };
+        match &self.runner {
+            Some(runner) => Arc::new(InPipeline { runner: runner.clone(), reporter }),
+            None => reporter,
         }
     }
 
@@ -124,15 +151,28 @@ impl Printer {
 
     /// The end of a command that failed: for people always, for programs where stdout is theirs.
     pub fn failure(&self, error: &Error) {
+        self.unfold();
         if let Some((_, json)) = &self.json {
             json.failure(error);
         }
         self.human.failure(error);
+        if let Some(runner) = &self.runner {
+            runner.failed(error);
+        }
+    }
+
+    /// What follows is an answer: it stands in no fold of a pipeline's log.
+    fn unfold(&self) {
+        if let Some(runner) = &self.runner {
+            runner.close();
+        }
     }
 
     /// The screen of `status`.
     pub fn status(&self, inspection: &Inspection) -> io::Result<()> {
-        self.document(inspection, |paint| screen::status(inspection, jiff::Timestamp::now(), paint))
+        self.document(inspection, |paint| {
+            screen::status(inspection, jiff::Timestamp::now(), self.page(paint))
+        })
     }
 
     /// The screen of `list`.
@@ -141,21 +181,34 @@ impl Printer {
             self.human.note("There is no environment here.");
             return Ok(());
         }
-        self.document(&environments, |paint| screen::list(environments, jiff::Timestamp::now(), paint))
+        self.document(&environments, |paint| {
+            screen::list(environments, jiff::Timestamp::now(), self.page(paint))
+        })
     }
 
     /// The screen of `plan`.
     pub fn plan(&self, plan: &Plan) -> io::Result<()> {
-        self.document(plan, |paint| words::plan(plan, paint))
+        self.document(plan, |paint| plan::plan(plan, self.page(paint)))?;
+        if let Some(runner) = &self.runner {
+            runner.planned(plan);
+        }
+        Ok(())
     }
 
     /// The screen of `local status`.
     pub fn local(&self, status: &local::Status) -> io::Result<()> {
-        self.document(status, |paint| screen::local(status, paint))
+        self.document(status, |paint| screen::local(status, self.page(paint)))
+    }
+
+    /// What is written on stdout: a terminal has an edge, a file has none.
+    fn page(&self, paint: Paint) -> Page {
+        let columns = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns).max(40));
+        Page { paint, width: columns.filter(|_| self.look.stdout_is_terminal) }
     }
 
     /// One document: the value itself for programs, its words for people.
     pub fn document<T: Serialize>(&self, value: &T, words: impl FnOnce(Paint) -> String) -> io::Result<()> {
+        self.unfold();
         let text = match self.look.output {
             Output::Json => serde_json::to_string_pretty(value)?,
             Output::Text => words(Paint(self.look.color_stdout)),
@@ -167,10 +220,16 @@ impl Printer {
 
     /// Text as it is.
     pub fn text(&self, text: &str) -> io::Result<()> {
+        self.unfold();
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
     }
+}
+
+/// Leaves the terminal as it was. The last thing that is done.
+pub fn leave_terminal() {
+    echo::on();
 }
 
 /// Where data goes that is no document: rows.

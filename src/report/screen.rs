@@ -1,17 +1,21 @@
 //! The screens of `status` and `list`.
 
+use super::fit::{Page, middle};
 use super::words::{kind, short, time};
-use super::{Paint, Table};
+use super::{Paint, Table, human, resource};
 use crate::local;
+use crate::stack::drift::Drift;
 use crate::stack::fleet::Listed;
 use crate::stack::inspect::{Code, Inspection};
 use crate::stack::status::StackStatus;
+use console::measure_text_width;
 use jiff::Timestamp;
 
 /// One screen: the stack, the code, each resource, the outputs.
-pub fn status(inspection: &Inspection, now: Timestamp, paint: Paint) -> String {
+pub fn status(inspection: &Inspection, now: Timestamp, page: Page) -> String {
+    let paint = page.paint;
     let mut head = Table::new(0);
-    let mut say = |name: &str, value: String| head.row([paint.strong(name), value]);
+    let mut say = |name: &str, value: String| named(&mut head, name, &value, page);
     say("environment", inspection.env.clone());
     say("stack", format!("{} in {}", inspection.stack, inspection.region));
     say("state", state(&inspection.status, paint));
@@ -29,13 +33,27 @@ pub fn status(inspection: &Inspection, now: Timestamp, paint: Paint) -> String {
     if let Some(version) = &inspection.version {
         say("version", version.clone());
     }
+    let marks = [("protected", inspection.protected), ("ephemeral", inspection.ephemeral)];
+    let marks: Vec<&str> = marks.into_iter().filter_map(|(mark, is)| is.then_some(mark)).collect();
+    if !marks.is_empty() {
+        say("marked", marks.join(", "));
+    }
+    if let Some(role) = &inspection.role_arn {
+        say("role", role.clone());
+    }
     say("code", code(&inspection.code, paint));
+    if inspection.code.past_stack {
+        say("", paint.warn("changed past CloudFormation: the next full `up` settles the stack"));
+    }
+    if let Some(drift) = &inspection.drift {
+        say("drift", drift_in_words(drift, paint));
+    }
 
     let mut resources = Table::new(2);
     for resource in &inspection.resources {
         resources.row([
             resource.logical_id.clone(),
-            kind(&resource.resource_type).to_owned(),
+            shown_kind(&resource.resource_type, page).to_owned(),
             colored(&resource.status, paint),
             resource.since.as_ref().map(|since| age(since, now)).unwrap_or_default(),
         ]);
@@ -43,19 +61,48 @@ pub fn status(inspection: &Inspection, now: Timestamp, paint: Paint) -> String {
             resources.note(reason.clone());
         }
     }
-    let mut outputs = Table::new(2);
-    for (name, value) in &inspection.outputs {
-        outputs.row([name, value]);
-    }
-    let section = |title: &str, table: Table| {
-        let lines = table.render();
+    let section = |title: &str, lines: String| {
         if lines.is_empty() { String::new() } else { format!("\n{}\n{lines}", paint.strong(title)) }
     };
-    head.render() + &section("resources", resources) + &section("outputs", outputs)
+    let drifted = inspection.drift.as_ref().map(|it| drifted(it, page).render()).unwrap_or_default();
+    let outputs = human::outputs(&inspection.outputs, Paint(false), page.width.map(|width| width - 2));
+    let outputs: String = outputs.lines().map(|line| format!("  {line}\n")).collect();
+    let text = head.render()
+        + &section("resources", resources.render())
+        + &section("drifted", drifted)
+        + &section("outputs", outputs);
+    page.wrap(&text)
 }
 
-/// One line an environment.
-pub fn list(environments: &[Listed], now: Timestamp, paint: Paint) -> String {
+/// A value beside its name. What has no room in one line goes on below itself.
+fn named(table: &mut Table, name: &str, value: &str, page: Page) {
+    const NAMES: usize = "environment  ".len();
+    let column = Page { width: page.width.map(|width| width.saturating_sub(NAMES)), ..page };
+    for (at, line) in column.wrap(value).lines().enumerate() {
+        table.row([page.paint.strong(if at == 0 { name } else { "" }), line.to_owned()]);
+    }
+}
+
+/// A type, as long as there is room for.
+fn shown_kind(resource_type: &str, page: Page) -> &str {
+    if page.is_narrow() { resource::last(kind(resource_type)) } else { kind(resource_type) }
+}
+
+/// One line an environment. Where that has no room, owners lose what is the same for all, then their middles.
+pub fn list(environments: &[Listed], now: Timestamp, page: Page) -> String {
+    let whole = table(environments, now, page.paint, str::to_owned);
+    if whole.lines().all(|line| page.holds(line)) {
+        return whole;
+    }
+    let bare = table(environments, now, page.paint, |_| String::new());
+    let taken = bare.lines().map(measure_text_width).max().unwrap_or_default() + "  ".len();
+    let room = page.width.unwrap_or_default().saturating_sub(taken).max("OWNER".len());
+    page.wrap(&table(environments, now, page.paint, |owner| {
+        middle(owner.rsplit(':').next().unwrap_or(owner), room)
+    }))
+}
+
+fn table(environments: &[Listed], now: Timestamp, paint: Paint, owner: impl Fn(&str) -> String) -> String {
     let mut table = Table::new(0);
     table.row(["ENVIRONMENT", "STATE", "AGE", "VERSION", "OWNER"].map(|title| paint.strong(title)));
     for it in environments {
@@ -64,16 +111,17 @@ pub fn list(environments: &[Listed], now: Timestamp, paint: Paint) -> String {
             state(&it.status, paint),
             it.created.as_ref().map(|created| age(created, now)).unwrap_or_default(),
             it.version.clone().unwrap_or_default(),
-            it.owner.clone().unwrap_or_default(),
+            it.owner.as_deref().map(&owner).unwrap_or_default(),
         ]);
     }
     table.render()
 }
 
 /// The local cloud.
-pub fn local(status: &local::Status, paint: Paint) -> String {
+pub fn local(status: &local::Status, page: Page) -> String {
+    let paint = page.paint;
     let mut table = Table::new(0);
-    let mut say = |name: &str, value: String| table.row([paint.strong(name), value]);
+    let mut say = |name: &str, value: String| named(&mut table, name, &value, page);
     say(
         "local cloud",
         match status.state {
@@ -94,7 +142,45 @@ pub fn local(status: &local::Status, paint: Paint) -> String {
         say("since", since.clone());
     }
     say("log", status.log.display().to_string());
-    table.render()
+    page.wrap(&table.render())
+}
+
+fn drift_in_words(drift: &Drift, paint: Paint) -> String {
+    let differ = drift.resources.iter().filter(|resource| resource.differs()).count();
+    let because = drift.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match (drift.status.as_str(), differ) {
+        ("IN_SYNC", _) => paint.good("none: every resource is as the template has it") + &because,
+        ("DRIFTED", 1) => {
+            paint.warn("1 resource isn't as the template has it; `up --heal` sets it back") + &because
+        }
+        ("DRIFTED", _) => {
+            let text =
+                format!("{differ} resources aren't as the template has them; `up --heal` sets them back");
+            paint.warn(&text) + &because
+        }
+        _ => paint.dim("can't be told") + &because,
+    }
+}
+
+/// Each resource that differs, and how.
+fn drifted(drift: &Drift, page: Page) -> Table {
+    let mut table = Table::new(2);
+    for resource in drift.resources.iter().filter(|resource| resource.differs()) {
+        table.row([
+            resource.logical_id.clone(),
+            shown_kind(&resource.resource_type, page).to_owned(),
+            resource.status.clone(),
+        ]);
+        for it in &resource.differences {
+            let path = it.path.trim_start_matches('/').replace('/', ".");
+            table.note(match it.kind.as_str() {
+                "ADD" => format!("{path}: {} was added", it.actual),
+                "REMOVE" => format!("{path}: {} was removed", it.expected),
+                _ => format!("{path}: {} instead of {}", it.actual, it.expected),
+            });
+        }
+    }
+    table
 }
 
 fn code(code: &Code, paint: Paint) -> String {

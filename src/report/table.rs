@@ -66,6 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn letters_of_two_columns_do_not_shift_what_follows() {
+        let mut table = Table::new(0);
+        table.row(["株式", "b"]);
+        table.row(["café", "b"]);
+        assert_eq!(table.render(), "株式  b\ncafé  b\n");
+    }
+
+    #[test]
     fn columns_line_up_also_with_colour_and_missing_cells() {
         let mut table = Table::new(1);
         table.row(["a", "bb", "c"]);

@@ -1,12 +1,13 @@
 //! Events in words. The same words stand on a terminal and in a log.
 
-use super::{Paint, Table};
-use crate::event::{DataFound, Event, Produced, Progress, ResourceEvent, RowsRead};
+use super::fit::{Page, middle};
+use super::{Paint, Table, plan, resource};
+use crate::event::{DataFound, Event, Produced, Recovery, Removed, RowsRead};
 use crate::stack::plan::Operation;
-use crate::stack::plan::{Action, Change, Plan};
 
 /// The lines that an event is worth, without a final newline. `None` where it is worth none.
-pub fn line(event: &Event, paint: Paint) -> Option<String> {
+pub fn line(event: &Event, page: Page) -> Option<String> {
+    let paint = page.paint;
     Some(match event {
         Event::Command { line } => format!("\n{} {}", paint.dim("$"), paint.strong(line)),
         Event::DemoEnded { command } => format!(
@@ -32,36 +33,60 @@ pub fn line(event: &Event, paint: Paint) -> Option<String> {
         Event::ArtifactBucketCreated { bucket } => format!("Created the artifact bucket {bucket}"),
         Event::ArtifactReady { bucket, uploaded: true, .. } => format!("Uploaded the processor to {bucket}"),
         Event::ArtifactReady { uploaded: false, .. } => return None,
-        Event::Plan(plan) => self::plan(plan, paint).trim_end().to_owned(),
+        Event::Plan(plan) => plan::plan(plan, page).trim_end().to_owned(),
         Event::Unchanged { stack } => format!("{} {stack}: no changes", paint.good("✓")),
         Event::OperationInProgress { stack, status } => {
             format!("{stack} is {status}: watching that operation to its end first")
         }
-        Event::Clearing { stack, status } => {
-            format!("{stack} is {status} and holds nothing: deleting it, to create it anew")
-        }
         Event::OperationStarted { operation, stack, .. } => format!("{} {stack}", verb(*operation)),
-        Event::Resource(resource) => self::resource(resource, paint),
+        Event::Resource(resource) => resource::line(resource, page),
         Event::PollFailed { reason, retry_seconds } => {
             paint.warn(&format!("  could not look ({reason}); again in {}", time(*retry_seconds)))
         }
+        Event::CredentialsRenewed => "The credentials had expired and were read anew".to_owned(),
+        Event::Slept { seconds } => format!("This machine slept for {}; looking again", time(*seconds)),
+        Event::Waiting { resources } => resource::waiting(resources, page),
+        Event::CriticalPath { steps, .. } if steps.is_empty() => return None,
+        Event::CriticalPath { steps, seconds } => resource::critical_path(steps, *seconds, page),
+        Event::Diagnosed(_) => return None,
+        Event::Recovering { stack, status, by, skipping } => recovering(stack, status.name(), *by, skipping),
+        Event::Retrying { because } => format!("{} Trying once more.", paint.warn(because)),
+        Event::Cancelling { operation, stack } => {
+            let how = match operation {
+                Operation::Create => format!("Stopping: asked CloudFormation to delete {stack} again"),
+                Operation::Update => {
+                    format!("Stopping: asked CloudFormation to cancel the update of {stack} and roll it back")
+                }
+                Operation::Delete => format!("Stopping: the deletion of {stack} can't be cancelled"),
+            };
+            format!("{}. Ctrl-C once more leaves it to itself.", paint.warn(&how))
+        }
+        Event::Withdrawing { stack } => format!("Stopping: {stack} is left as it was"),
+        Event::Protected { stack, protected: true } => {
+            format!("{stack} is protected: it can't be deleted, nor its stream and bucket be replaced")
+        }
+        Event::Protected { stack, protected: false } => format!("{stack} is no longer protected"),
+        Event::CodeUpdated { function, sha256, seconds } => format!(
+            "{} {function} runs {} now, changed in {} past CloudFormation (the next full `up` settles the stack)",
+            paint.good("✓"),
+            short(sha256),
+            time(*seconds)
+        ),
+        Event::LegReady { leg, name, seconds } => {
+            format!("  {} {leg} {name} is ready  {}", paint.good("✓"), time(*seconds))
+        }
         Event::Removal { stack, resources, bucket, data } => {
-            let mut table = Table::new(2);
-            for it in resources {
-                table.row([
-                    paint.bad("-"),
-                    it.logical_id.clone(),
-                    kind(&it.resource_type).to_owned(),
-                    shown(&it.physical_id),
-                ]);
-            }
-            let mut text = format!("{stack} will be deleted:\n{}", table.render());
+            let mut text = match resources.is_empty() {
+                true => format!("{stack} will be deleted; it holds no resource.\n"),
+                false => format!("{stack} will be deleted:\n{}", removed(resources, page)),
+            };
             if let (Some(bucket), Some(data)) = (bucket, data) {
                 text.push_str(&holds(bucket, data, paint));
             }
             text.trim_end().to_owned()
         }
         Event::Emptying { .. } => return None,
+        Event::BucketRemoved { bucket } => format!("Removed the bucket {bucket}"),
         Event::Emptied { versions: 0, .. } => return None,
         Event::Emptied { bucket, versions, bytes, seconds } => {
             format!(
@@ -89,70 +114,34 @@ pub fn line(event: &Event, paint: Paint) -> Option<String> {
     })
 }
 
-/// A plan: one line a resource, and what changes about it.
-pub fn plan(plan: &Plan, paint: Paint) -> String {
-    if plan.changes.is_empty() {
-        return format!("{}: no changes\n", plan.stack);
-    }
-    let verb = if plan.operation == Operation::Create { "created" } else { "changed" };
-    let mut table = Table::new(2);
-    for change in &plan.changes {
-        table.row([
-            mark(change.action, paint),
-            change.logical_id.clone(),
-            kind(&change.resource_type).to_owned(),
-            note(change),
-        ]);
-        for property in &change.properties {
-            let (Some(before), Some(after)) = (&property.before, &property.after) else { continue };
-            table.note(paint.dim(&format!("{}: {before} → {after}", property.name)));
-        }
-        if let Some(loss) = change.loss {
-            table.note(paint.bad(&format!("loses data: {loss}")));
-        }
-    }
-    format!("{} will be {verb}:\n{}", plan.stack, table.render())
-}
-
-fn mark(action: Action, paint: Paint) -> String {
-    match action {
-        Action::Add => paint.good("+"),
-        Action::Modify => paint.warn("~"),
-        Action::Replace | Action::MayReplace => paint.bad("±"),
-        Action::Remove => paint.bad("-"),
-        Action::Other => paint.warn("?"),
-    }
-}
-
-fn note(change: &Change) -> String {
-    let names: Vec<&str> = change.properties.iter().map(|property| property.name.as_str()).collect();
-    let names = names.join(", ");
-    match change.action {
-        Action::Replace => format!("replaced: {names}"),
-        Action::MayReplace => format!("may be replaced: {names}"),
-        _ => names,
-    }
-}
-
-/// One line of a stack's history.
-pub fn resource(resource: &ResourceEvent, paint: Paint) -> String {
-    let mark = match resource.progress {
-        Progress::Working => paint.dim("·"),
-        Progress::Complete => paint.good("✓"),
-        Progress::Failed => paint.bad("✗"),
+/// What `down` removes. On a narrow page types are shortened, and names in their middle.
+fn removed(resources: &[Removed], page: Page) -> String {
+    let shortened = |it: &Removed| {
+        if page.is_narrow() { resource::last(kind(&it.resource_type)) } else { kind(&it.resource_type) }
+            .to_owned()
     };
-    let seconds = resource.seconds.map(|seconds| format!("  {}", time(seconds))).unwrap_or_default();
-    let mut line = format!(
-        "  {mark} {:<17} {:<31} {}{seconds}",
-        resource.logical_id,
-        kind(&resource.resource_type),
-        resource.status
-    );
-    // Reasons of what goes well are noise: "Resource creation Initiated".
-    if let (Progress::Failed, Some(reason)) = (resource.progress, &resource.reason) {
-        line.push_str(&format!("\n      {}", paint.bad(reason)));
+    let widest = |column: fn(&Removed) -> usize| resources.iter().map(column).max().unwrap_or_default();
+    let kinds = resources.iter().map(|it| shortened(it).len()).max().unwrap_or_default();
+    let taken = "  -  ".len() + widest(|it| it.logical_id.len()) + "  ".len() + kinds + "  ".len();
+    let room = page.width.map_or(usize::MAX, |width| width.saturating_sub(taken).max(16));
+    let mut table = Table::new(2);
+    for it in resources {
+        let name = middle(&shown(&it.physical_id), room);
+        table.row([page.paint.bad("-"), it.logical_id.clone(), shortened(it), name]);
     }
-    line
+    table.render()
+}
+
+fn recovering(stack: &str, status: &str, by: Recovery, skipping: &[String]) -> String {
+    let how = match by {
+        Recovery::Delete => "deleting it, to create it anew".to_owned(),
+        Recovery::Rollback => "rolling it back to how it last worked".to_owned(),
+        Recovery::ContinueRollback if skipping.is_empty() => "going on with its roll-back".to_owned(),
+        Recovery::ContinueRollback => {
+            format!("going on with its roll-back, leaving {} as it is", skipping.join(", "))
+        }
+    };
+    format!("{stack} is {status}: {how}")
 }
 
 fn verb(operation: Operation) -> &'static str {
@@ -259,6 +248,14 @@ fn shown(physical_id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_holds_nothing_is_removed_without_a_list() {
+        let removal =
+            Event::Removal { stack: "s".to_owned(), resources: Vec::new(), bucket: None, data: None };
+        let told = line(&removal, Page::endless(Paint(false)));
+        assert_eq!(told.as_deref(), Some("s will be deleted; it holds no resource."));
+    }
 
     #[test]
     fn times_read_as_people_say_them() {

@@ -1,242 +1,188 @@
 //! What people see, on a terminal and in a pipe.
 
 use super::*;
-use crate::cli::{Color, Output};
+use crate::cli::{Ci, Color, Output};
 use crate::error::Kind;
-use crate::event::{DataFound, NextStep, Produced, Removed};
-use crate::stack::plan::Operation;
-use crate::stack::plan::{Action, Change, Plan, PropertyChange};
+use crate::event::{Produced, Recovery};
+use crate::report::fit::Page;
+use crate::report::testing::{
+    Buffer, Run, STACK, cancelled, created, down, failed, recovered, refused, replaced, resource,
+};
 use crate::stack::status::StackStatus;
 use indicatif::InMemoryTerm;
-use std::sync::Arc;
+use std::time::Duration;
 
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn look(verbosity: Verbosity) -> Look {
-    Look { verbosity, ..Look::new(Output::Text, Color::Never, false, false) }
+fn look(verbosity: Verbosity, colour: bool) -> Look {
+    let color = if colour { Color::Always } else { Color::Never };
+    Look { verbosity, ..Look::new(Output::Text, color, false, false, Ci::Off) }
 }
 
 /// What a pipe gets: stderr, then stdout.
 fn in_a_pipe(verbosity: Verbosity, events: &[Event]) -> String {
     let (out, err) = (Buffer::default(), Buffer::default());
-    let human = Human::on(&look(verbosity), Box::new(out.clone()), Screen::Plain(Box::new(err.clone())));
+    let look = look(verbosity, false);
+    let human = Human::on(&look, Box::new(out.clone()), Screen::Plain(Box::new(err.clone())));
     events.iter().for_each(|event| human.tell(event));
     format!("{}--- stdout ---\n{}", err.text(), out.text())
 }
 
-/// What a terminal of 80 columns shows after these events.
-fn on_a_terminal(events: &[Event]) -> String {
-    let terminal = InMemoryTerm::new(40, 80);
-    let live = Live::new(ProgressDrawTarget::term_like(Box::new(terminal.clone())), None);
-    let human = Human::on(&look(Verbosity::Normal), Box::new(Buffer::default()), Screen::Live(live));
+/// What a terminal shows after these events, where all that is worked on has been for 21 seconds.
+fn on_a_terminal(columns: u16, colour: bool, events: &[Event], failure: Option<&Error>) -> String {
+    let terminal = InMemoryTerm::new(60, columns);
+    let page = Page { paint: Paint(colour), width: Some(columns.into()) };
+    let live = Live::new(terminal.clone(), page, None).since(Duration::from_secs(21));
+    let look = look(Verbosity::Normal, colour);
+    let human = Human::on(&look, Box::new(Buffer::default()), Screen::Live(live));
     events.iter().for_each(|event| human.tell(event));
-    terminal.contents()
-}
-
-fn change(action: Action, logical_id: &str, resource_type: &str) -> Change {
-    Change {
-        action,
-        logical_id: logical_id.to_owned(),
-        resource_type: resource_type.to_owned(),
-        physical_id: None,
-        properties: Vec::new(),
-        loss: None,
+    failure.into_iter().for_each(|error| human.failure(error));
+    if !colour {
+        return terminal.contents();
     }
+    let text = String::from_utf8(terminal.contents_formatted()).unwrap().replace('\u{1b}', "␛");
+    // Each row ends in the end of all colour, also where it has none.
+    let bare =
+        |line: &str| line.strip_suffix("␛[m").map(str::trim_end).is_some_and(|rest| !rest.contains('␛'));
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| if bare(line) { line.trim_end_matches("␛[m").trim_end() } else { line })
+        .collect();
+    lines.join("\n")
 }
 
-fn resource(logical_id: &str, resource_type: &str, status: &str, seconds: Option<f64>) -> Event {
-    let progress = match status {
-        _ if status.ends_with("FAILED") || status == "ROLLBACK_COMPLETE" => Progress::Failed,
-        _ if status.ends_with("COMPLETE") => Progress::Complete,
-        _ => Progress::Working,
-    };
-    Event::Resource(ResourceEvent {
-        logical_id: logical_id.to_owned(),
-        resource_type: resource_type.to_owned(),
-        status: status.to_owned(),
-        progress,
-        reason: (progress == Progress::Failed).then(|| "Firehose is unable to assume role".to_owned()),
-        seconds,
-    })
+/// A run half way and at its end, on terminals of both widths, with and without colour.
+fn recording(run: &Run) -> String {
+    let mut text = String::new();
+    for (columns, colour) in [(80, false), (140, false), (80, true), (140, true)] {
+        let colours = if colour { "in colour" } else { "without colour" };
+        for (at, events, failure) in [
+            ("half way", run.events.get(..run.half).unwrap(), None),
+            ("at the end", &run.events[..], run.failure.as_ref()),
+        ] {
+            let shown = on_a_terminal(columns, colour, events, failure);
+            text.push_str(&format!("=== {columns} columns, {colours}, {at}\n{shown}\n"));
+            let widest = shown.lines().filter(|_| !colour).map(console::measure_text_width).max();
+            assert!(widest.is_none_or(|widest| widest <= columns.into()), "{shown}");
+        }
+    }
+    text
 }
 
-const STACK: &str = "kinesis-stack-dev";
-
-fn up() -> Vec<Event> {
-    let plan = Plan {
-        operation: Operation::Create,
-        stack: STACK.to_owned(),
-        changes: vec![
-            change(Action::Add, "Stream", "AWS::Kinesis::Stream"),
-            change(Action::Add, "Delivery", "AWS::KinesisFirehose::DeliveryStream"),
-        ],
-        loses_data: false,
-    };
-    let next = NextStep { command: "kinesis-stack down".to_owned(), does: "tear it down".to_owned() };
-    let (stack, delivery) = ("AWS::CloudFormation::Stack", "AWS::KinesisFirehose::DeliveryStream");
-    vec![
-        Event::ProcessorBuilding { architecture: "x86_64".to_owned() },
-        Event::ProcessorReady {
-            sha256: "60b0843ec608867069da".to_owned(),
-            bytes: 1_090_000,
-            built: true,
-            seconds: 51.0,
-        },
-        Event::Plan(plan),
-        Event::ArtifactBucketCreated { bucket: "kinesis-stack-artifacts-123456789012-us-east-1".to_owned() },
-        Event::ArtifactReady {
-            bucket: "kinesis-stack-artifacts-123456789012-us-east-1".to_owned(),
-            key: "k".to_owned(),
-            uploaded: true,
-        },
-        Event::OperationStarted {
-            operation: Operation::Create,
-            stack: STACK.to_owned(),
-            stack_id: "arn:1".to_owned(),
-        },
-        resource(STACK, stack, "CREATE_IN_PROGRESS", None),
-        resource("Stream", "AWS::Kinesis::Stream", "CREATE_IN_PROGRESS", None),
-        resource("Stream", "AWS::Kinesis::Stream", "CREATE_COMPLETE", Some(31.2)),
-        Event::PollFailed {
-            reason: "cannot read the stack's events: Throttling: Rate exceeded".to_owned(),
-            retry_seconds: 2.0,
-        },
-        resource("Delivery", delivery, "CREATE_IN_PROGRESS", None),
-        resource("Delivery", delivery, "CREATE_COMPLETE", Some(84.0)),
-        resource(STACK, stack, "CREATE_COMPLETE", Some(118.4)),
-        Event::Done(Box::new(Done {
-            command: "up".to_owned(),
-            changed: Some(true),
-            stack: Some(STACK.to_owned()),
-            outputs: Some([("StreamName".to_owned(), STACK.to_owned())].into()),
-            seconds: Some(125.0),
-            next: vec![next],
-            ..Done::default()
-        })),
-    ]
+#[test]
+fn a_creation_on_a_terminal() {
+    insta::assert_snapshot!(recording(&created()));
 }
 
-fn down() -> Vec<Event> {
-    let removed = Removed {
-        logical_id: "Bucket".to_owned(),
-        resource_type: "AWS::S3::Bucket".to_owned(),
-        physical_id: "kinesis-stack-123456789012-dev-us-east-1".to_owned(),
-    };
-    let bucket = removed.physical_id.clone();
-    vec![
-        Event::Removal {
-            stack: STACK.to_owned(),
-            resources: vec![removed],
-            bucket: Some(bucket.clone()),
-            data: Some(DataFound {
-                objects: 100,
-                bytes: 11_892,
-                newest: Some("2026-11-24T18:10:00Z".to_owned()),
-                complete: true,
-            }),
-        },
-        Event::Emptying { bucket: bucket.clone(), versions: 50, bytes: 5_000 },
-        Event::Emptied { bucket: bucket.clone(), versions: 100, bytes: 11_892, seconds: 0.4 },
-        Event::OperationStarted {
-            operation: Operation::Delete,
-            stack: STACK.to_owned(),
-            stack_id: "arn:1".to_owned(),
-        },
-        resource("Bucket", "AWS::S3::Bucket", "DELETE_IN_PROGRESS", None),
-        Event::EmptyingAgain { bucket, attempt: 2 },
-        resource("Bucket", "AWS::S3::Bucket", "DELETE_COMPLETE", Some(1.0)),
-        Event::Checked { service: "bucket".to_owned(), name: "b".to_owned(), left: false },
-        Event::Done(Box::new(Done {
-            command: "down".to_owned(),
-            changed: Some(true),
-            stack: Some(STACK.to_owned()),
-            checked: Some(vec!["bucket b".to_owned()]),
-            seconds: Some(75.0),
-            ..Done::default()
-        })),
-    ]
+#[test]
+fn an_update_with_replacement_on_a_terminal() {
+    insta::assert_snapshot!(recording(&replaced()));
+}
+
+#[test]
+fn a_failure_on_a_terminal() {
+    insta::assert_snapshot!(recording(&failed()));
+}
+
+#[test]
+fn a_recovery_on_a_terminal() {
+    insta::assert_snapshot!(recording(&recovered()));
+}
+
+#[test]
+fn a_cancel_on_a_terminal() {
+    insta::assert_snapshot!(recording(&cancelled()));
+}
+
+#[test]
+fn down_on_a_terminal() {
+    insta::assert_snapshot!(recording(&down()));
 }
 
 #[test]
 fn up_in_a_pipe_is_plain_lines_with_the_outputs_alone_on_stdout() {
-    insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &up()));
+    insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &created().events));
 }
 
 #[test]
-fn up_on_a_terminal_shows_what_is_worked_on_as_moving_lines() {
-    let events = up();
-    insta::assert_snapshot!("up_on_a_terminal_half_way", on_a_terminal(&events[..11]));
-    insta::assert_snapshot!("up_on_a_terminal_at_the_end", on_a_terminal(&events));
-}
-
-#[test]
-fn down_in_a_pipe_and_on_a_terminal() {
-    insta::assert_snapshot!("down_in_a_pipe", in_a_pipe(Verbosity::Normal, &down()));
-    insta::assert_snapshot!("down_on_a_terminal_half_way", on_a_terminal(&down()[..2]));
-    insta::assert_snapshot!("down_on_a_terminal_at_the_end", on_a_terminal(&down()));
+fn down_in_a_pipe() {
+    insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &down().events));
 }
 
 #[test]
 fn quiet_leaves_only_data() {
-    assert_eq!(in_a_pipe(Verbosity::Quiet, &up()), "--- stdout ---\nStreamName  kinesis-stack-dev\n");
-    assert_eq!(in_a_pipe(Verbosity::Quiet, &down()), "--- stdout ---\n");
+    assert_eq!(
+        in_a_pipe(Verbosity::Quiet, &created().events),
+        "--- stdout ---\nStreamName  kinesis-stack-dev\n"
+    );
+    assert_eq!(in_a_pipe(Verbosity::Quiet, &down().events), "--- stdout ---\n");
+}
+
+#[test]
+fn quiet_tells_what_a_question_is_about_only_when_it_is_asked() {
+    let about = |events: &[Event]| {
+        let err = Buffer::default();
+        let look = Look { interactive: true, ..look(Verbosity::Quiet, false) };
+        let human = Human::on(&look, Box::new(io::sink()), Screen::Plain(Box::new(err.clone())));
+        events.iter().for_each(|event| human.tell(event));
+        assert_eq!(err.text(), "");
+        human.lead_in();
+        err.text()
+    };
+    let run = down();
+    assert!(about(&run.events[..1]).starts_with("kinesis-stack-dev will be deleted:\n"));
+    assert_eq!(about(&run.events[..4]), "", "it was answered already");
+    let run = created();
+    assert!(about(&run.events[..3]).starts_with("kinesis-stack-dev will be created:\n"));
+}
+
+#[test]
+fn next_steps_that_have_no_room_beside_their_commands_stand_below_them() {
+    let step = |command: &str, does: &str| NextStep { command: command.to_owned(), does: does.to_owned() };
+    let steps = [step("a long command", "says what it does"), step("down", "ends it")];
+    let page = |width| Page { paint: Paint(false), width: Some(width) };
+    assert_eq!(next(&steps, page(80)), "  a long command  says what it does\n  down            ends it\n");
+    assert_eq!(next(&steps, page(30)), "  a long command\n      says what it does\n  down\n      ends it\n");
+}
+
+#[test]
+fn an_output_that_has_no_room_beside_its_name_stands_below_it() {
+    let values = [("BucketName", "b"), ("StreamArn", "arn:aws:kinesis:us-east-1")];
+    let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(
+        outputs(&values, Paint(false), Some(30)),
+        "BucketName  b\nStreamArn\n  arn:aws:kinesis:us-east-1\n"
+    );
+    assert_eq!(
+        outputs(&values, Paint(false), None),
+        "BucketName  b\nStreamArn   arn:aws:kinesis:us-east-1\n"
+    );
+}
+
+#[test]
+fn the_usual_time_that_was_told_at_the_beginning_is_told_at_the_end() {
+    let ended = match resource("Stream", "CREATE_COMPLETE", Some(31.2)) {
+        Event::Resource(event) => Event::Resource(ResourceEvent { usual: None, ..event }),
+        event => event,
+    };
+    let text = in_a_pipe(Verbosity::Normal, &[resource("Stream", "CREATE_IN_PROGRESS", None), ended.clone()]);
+    assert!(text.contains("CREATE_COMPLETE  31.2s  usually 15–40s\n"), "{text}");
+    assert!(!in_a_pipe(Verbosity::Normal, &[ended]).contains("usually"));
+}
+
+#[test]
+fn a_resource_past_its_usual_time_stands_out() {
+    let events = [resource("ProcessorRole", "CREATE_IN_PROGRESS", None)];
+    let shown = on_a_terminal(80, true, &events, None);
+    assert!(shown.contains("␛[33m21s␛[m  ␛[33musually 15–20s"), "{shown}");
 }
 
 #[test]
 fn a_failed_creation_shows_the_reason_where_it_happened() {
     let events = [
-        resource("Delivery", "AWS::KinesisFirehose::DeliveryStream", "CREATE_IN_PROGRESS", None),
-        resource("Delivery", "AWS::KinesisFirehose::DeliveryStream", "CREATE_FAILED", Some(12.0)),
-        resource(STACK, "AWS::CloudFormation::Stack", "ROLLBACK_COMPLETE", Some(60.0)),
+        resource("Delivery", "CREATE_IN_PROGRESS", None),
+        refused("Delivery", "CREATE_FAILED", 12.0, "Firehose is unable to assume role"),
+        resource(STACK, "ROLLBACK_COMPLETE", Some(60.0)),
     ];
     insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &events));
-}
-
-#[test]
-fn a_plan_shows_what_is_replaced_and_what_is_lost() {
-    let property = |name: &str, before: &str, after: &str| PropertyChange {
-        name: name.to_owned(),
-        before: Some(before.to_owned()),
-        after: Some(after.to_owned()),
-        replaces: false,
-    };
-    let plan = Plan {
-        operation: Operation::Update,
-        stack: STACK.to_owned(),
-        changes: vec![
-            Change {
-                properties: vec![property("RetentionPeriodHours", "48", "24")],
-                loss: Some("records older than the new retention are deleted"),
-                ..change(Action::Modify, "Stream", "AWS::Kinesis::Stream")
-            },
-            Change {
-                properties: vec![property("BucketName", "a", "b")],
-                loss: Some("the bucket's rows are deleted"),
-                ..change(Action::Replace, "Bucket", "AWS::S3::Bucket")
-            },
-            change(Action::Remove, "DeliveryLogStream", "AWS::Logs::LogStream"),
-        ],
-        loses_data: true,
-    };
-    insta::assert_snapshot!(words::plan(&plan, Paint(false)));
 }
 
 #[test]
@@ -272,7 +218,12 @@ fn other_states_of_a_stack_are_explained_in_passing() {
             stack: STACK.to_owned(),
             status: StackStatus::parse("UPDATE_IN_PROGRESS"),
         },
-        Event::Clearing { stack: STACK.to_owned(), status: StackStatus::parse("ROLLBACK_COMPLETE") },
+        Event::Recovering {
+            stack: STACK.to_owned(),
+            status: StackStatus::parse("ROLLBACK_COMPLETE"),
+            by: Recovery::Delete,
+            skipping: Vec::new(),
+        },
         Event::Unchanged { stack: STACK.to_owned() },
     ];
     insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &events));
@@ -295,7 +246,7 @@ fn every_kind_of_failure_says_what_why_and_what_next() {
     for kind in kinds {
         let error = Error::new(kind, "it did not work").because("first line\nsecond line").remedy("Do this.");
         assert_eq!(
-            failure::render(&error, Paint(false)),
+            failure::render(&error, Page::endless(Paint(false))),
             "error: it did not work\n  cause: first line\n         second line\n\n  → Do this.\n"
         );
     }

@@ -1,0 +1,183 @@
+//! Outputs for the next job of a pipeline: a file of `NAME=value` lines, as GitLab's `artifacts:reports:dotenv` and
+//! most shells read it.
+
+use crate::error::{Error, Kind};
+use crate::event::Done;
+use anyhow::Result;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Before anything is done: whether such a file can be written at all.
+pub fn check(path: &Path) -> Result<()> {
+    let bad = |cause: String| {
+        Err(Error::new(Kind::BadInput, format!("cannot write --dotenv {}", path.display()))
+            .because(cause)
+            .remedy("For instance: --dotenv outputs.env")
+            .into())
+    };
+    if path.file_name().is_none() || path.is_dir() || !directory(path).is_dir() {
+        return bad("it has to be a file in a directory that is there".to_owned());
+    }
+    if is_special(path) {
+        return Ok(());
+    }
+    let target = resolved(path);
+    let beside = beside(&target);
+    let tried = std::fs::File::create_new(&beside).and_then(|_| std::fs::remove_file(&beside));
+    match tried {
+        Ok(()) => Ok(()),
+        Err(error) => bad(error.to_string()),
+    }
+}
+
+/// A device or a pipe: there is nothing to replace, so that it is written to.
+fn is_special(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Where a link leads to; the path itself where it is none.
+fn resolved(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A name of our own in the same directory.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    directory(path).join(format!(".{name}.{}-{:08x}", std::process::id(), fastrand::u32(..)))
+}
+
+/// Writes the outputs: whole, or not at all.
+pub fn write(path: &Path, done: &Done) -> Result<()> {
+    let text = render(done)?;
+    let written = replace(path, text.as_bytes());
+    written.map_err(|error| {
+        Error::new(Kind::Failed, format!("cannot write --dotenv {}", path.display()))
+            .because(error.to_string())
+            .remedy("The environment itself is up: the same command again writes the file.")
+            .into()
+    })
+}
+
+/// One line a value. The format knows no way to write a value of several lines.
+fn render(done: &Done) -> Result<String> {
+    let own = [("Stack", &done.stack), ("StackId", &done.stack_id)];
+    let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let outputs = done.outputs.iter().flatten().map(|(name, value)| (name.as_str(), value));
+    let mut text = String::new();
+    for (name, value) in own.chain(outputs) {
+        if value.contains(['\n', '\r']) {
+            return Err(Error::new(
+                Kind::Failed,
+                format!("the output {name} has several lines, which a dotenv file can't hold"),
+            )
+            .remedy("Run it without --dotenv, and read the outputs with --output json.")
+            .into());
+        }
+        let name = words(name).join("_").to_ascii_uppercase();
+        text.push_str(&format!("KINESIS_STACK_{name}={value}\n"));
+    }
+    Ok(text)
+}
+
+fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if is_special(path) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(content);
+    }
+    let path = resolved(path);
+    let beside = beside(&path);
+    let written = std::fs::File::create_new(&beside)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The words of an output's name, in lower case: `BucketName` is `bucket` and `name`.
+pub fn words(name: &str) -> Vec<String> {
+    let chars: Vec<char> = name.chars().collect();
+    let mut words: Vec<String> = vec![String::new()];
+    for (at, c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| chars.get(at));
+        let ends_a_word = before.is_some_and(|before| !before.is_ascii_uppercase());
+        let begins_a_word = chars.get(at + 1).is_some_and(char::is_ascii_lowercase);
+        let is_edge = c.is_ascii_uppercase() && (ends_a_word || begins_a_word);
+        if (is_edge || !c.is_ascii_alphanumeric()) && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(value: &str) -> Done {
+        Done {
+            stack: Some("kinesis-stack-dev".to_owned()),
+            outputs: Some([("BucketName".to_owned(), value.to_owned())].into()),
+            ..Done::default()
+        }
+    }
+
+    #[test]
+    fn names_are_split_into_the_words_that_they_consist_of() {
+        let split = |name| words(name).join("-");
+        assert_eq!(
+            ["BucketName", "StreamARN", "ARNOfStream", "Rows2Prefix", "a.b c", "x"].map(split),
+            ["bucket-name", "stream-arn", "arn-of-stream", "rows2-prefix", "a-b-c", "x"]
+        );
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("outputs.env");
+        std::fs::write(&path, "OLD=1\n").unwrap();
+        write(&path, &done("a=b c")).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "KINESIS_STACK_STACK=kinesis-stack-dev\nKINESIS_STACK_BUCKET_NAME=a=b c\n"
+        );
+        let error = write(&path, &done("two\nlines")).unwrap_err();
+        assert!(error.to_string().contains("BucketName"), "{error}");
+        assert!(std::fs::read_to_string(&path).unwrap().contains("a=b c"), "what was there stays");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn links_are_followed_and_devices_stay_what_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (directory.path().join("real.env"), directory.path().join("link.env"));
+        std::fs::write(&target, "OLD=1\n").unwrap();
+        std::os::unix::fs::symlink("real.env", &link).unwrap();
+        write(&link, &done("a")).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert!(std::fs::read_to_string(&target).unwrap().contains("BUCKET_NAME=a"));
+        let null = directory.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+        check(&null).unwrap();
+        write(&null, &done("a")).unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_bad_input_before_anything_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        check(&directory.path().join("new.env")).unwrap();
+        check(Path::new("outputs.env")).unwrap();
+        for bad in [directory.path().to_owned(), directory.path().join("nowhere/outputs.env")] {
+            assert_eq!(Error::of(&check(&bad).unwrap_err()).kind, Kind::BadInput);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One sample of each event, all that can be left out being there once and left out once.
+
+use super::{Known, RESOURCES, STACK, created, refused, resource};
+use crate::event::{
+    DataFound, Done, Event, NextStep, PathStep, Produced, Recovery, Removed, RowsRead, Usual, WaitingFor,
+};
+use crate::stack::diagnose::Diagnosis;
+use crate::stack::plan::testing::{change, plan, property};
+use crate::stack::plan::{Action, Change, Operation};
+use crate::stack::status::StackStatus;
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+/// At least one of each.
+pub fn samples() -> Vec<Event> {
+    let replaced = Change {
+        physical_id: Some(text("kinesis-stack-dev")),
+        properties: vec![property("Name", "a", "b")],
+        replaced_by: vec![text("Name")],
+        loss: Some(text("records that are not delivered yet are deleted")),
+        ..change(Action::Replace, "Stream", "AWS::Kinesis::Stream")
+    };
+    let mut events = vec![
+        Event::Command { line: text("kinesis-stack up") },
+        Event::DemoEnded { command: text("kinesis-stack down") },
+        Event::LocalInstalling { version: text("1.5.33") },
+        Event::LocalStarting { version: text("1.5.33") },
+        Event::LocalReady { endpoint: text("http://127.0.0.1:1"), pid: 7, started: true },
+        Event::LocalStopped,
+        Event::Plan(Box::new(plan(vec![]))),
+        Event::Plan(Box::new(plan(vec![replaced, change(Action::MayReplace, "Bucket", "AWS::S3::Bucket")]))),
+        Event::Unchanged { stack: text(STACK) },
+        Event::OperationInProgress { stack: text(STACK), status: StackStatus::parse("UPDATE_IN_PROGRESS") },
+        Event::ArtifactBucketCreated { bucket: text("artifacts") },
+        refused("Stream", "CREATE_FAILED", 1.5, "no"),
+        resource(STACK, "CREATE_IN_PROGRESS", None),
+        Event::PollFailed { reason: text("Throttling"), retry_seconds: 2.0 },
+        Event::CredentialsRenewed,
+        Event::Slept { seconds: 3_600.0 },
+    ];
+    events.extend(engine());
+    events.extend(data());
+    events.extend(created().events);
+    events
+}
+
+fn engine() -> Vec<Event> {
+    let waiting = |(name, resource_type, usual): &Known| WaitingFor {
+        logical_id: text(name),
+        resource_type: text(resource_type),
+        seconds: 12.0,
+        usual: usual.map(|(least, most)| Usual { least, most }),
+    };
+    vec![
+        Event::Waiting { resources: RESOURCES.iter().map(waiting).collect() },
+        Event::CriticalPath { steps: path(), seconds: 118.4 },
+        Event::Diagnosed(diagnosis()),
+        Event::Recovering {
+            stack: text(STACK),
+            status: StackStatus::parse("UPDATE_ROLLBACK_FAILED"),
+            by: Recovery::ContinueRollback,
+            skipping: vec![text("Delivery")],
+        },
+        Event::Retrying { because: text("Delivery: Rate exceeded.") },
+        Event::Cancelling { operation: Operation::Create, stack: text(STACK) },
+        Event::Withdrawing { stack: text(STACK) },
+        Event::Protected { stack: text(STACK), protected: true },
+        Event::CodeUpdated { function: text("f"), sha256: text("60b0843ec608867069da"), seconds: 1.2 },
+        Event::LegReady { leg: text("data stream"), name: text(STACK), seconds: 3.0 },
+    ]
+}
+
+fn data() -> Vec<Event> {
+    let removed = Removed {
+        logical_id: text("Bucket"),
+        resource_type: text("AWS::S3::Bucket"),
+        physical_id: text("b"),
+    };
+    let produced = Produced { sent: 1_000, resent: 37, lost: 2, bytes: 93_000, seconds: 12.5 };
+    vec![
+        Event::Removal { stack: text(STACK), resources: vec![removed.clone()], bucket: None, data: None },
+        Event::Removal {
+            stack: text(STACK),
+            resources: vec![removed],
+            bucket: Some(text("b")),
+            data: Some(DataFound {
+                objects: 1,
+                bytes: 2,
+                newest: Some(text("2026-11-24T18:10:00Z")),
+                complete: true,
+            }),
+        },
+        Event::Emptying { bucket: text("b"), versions: 1, bytes: 2 },
+        Event::Emptied { bucket: text("b"), versions: 1, bytes: 2, seconds: 0.4 },
+        Event::BucketRemoved { bucket: text("b") },
+        Event::EmptyingAgain { bucket: text("b"), attempt: 2 },
+        Event::Checked { service: text("bucket"), name: text("b"), left: false },
+        Event::Producing(produced.clone()),
+        Event::WaitingForRows { rows: 1, wanted: 2 },
+        Event::RowsRead(RowsRead {
+            objects: 1,
+            rows: 2,
+            not_rows: 1,
+            not_rows_in: Some(text("rows/1")),
+            gone: 1,
+            left_out: vec![text("field")],
+        }),
+        Event::Call {
+            service: text("S3"),
+            operation: text("HeadObject"),
+            attempt: 2,
+            outcome: text("503"),
+            milliseconds: 12,
+        },
+        Event::Done(Box::new(Done { command: text("produce"), produced: Some(produced), ..Done::default() })),
+        Event::Done(Box::new(Done {
+            command: text("up"),
+            changed: Some(true),
+            stack: Some(text(STACK)),
+            stack_id: Some(text("arn:1")),
+            outputs: Some([(text("BucketName"), text("b"))].into()),
+            produced: None,
+            plan: Some(plan(vec![])),
+            critical_path: path(),
+            checked: Some(vec![text("bucket b")]),
+            seconds: Some(1.0),
+            next: vec![NextStep { command: text("kinesis-stack down"), does: text("tear it down") }],
+        })),
+    ]
+}
+
+/// Two resources that took the time.
+pub fn path() -> Vec<PathStep> {
+    let step = |name: &str, kind: &str, seconds, idle_seconds| PathStep {
+        logical_id: text(name),
+        resource_type: text(kind),
+        seconds,
+        idle_seconds,
+    };
+    vec![
+        step("Stream", "AWS::Kinesis::Stream", 31.2, 0.4),
+        step("Delivery", "AWS::KinesisFirehose::DeliveryStream", 84.0, 1.6),
+    ]
+}
+
+/// A role that can't be assumed yet.
+pub fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        code: "role-not-assumable",
+        logical_id: text("Delivery"),
+        resource_type: text("AWS::KinesisFirehose::DeliveryStream"),
+        property: Some(text("RoleARN")),
+        sentence: text(
+            "Firehose is unable to assume role arn:aws:iam::123456789012:role/kinesis-stack-dev-delivery-us-east-1. \
+             Please check the role provided.",
+        ),
+        meaning: text("IAM had not told Firehose of the new role yet."),
+        remedies: vec![text("Run it again in a minute.")],
+        retry: true,
+    }
+}
