@@ -1,6 +1,7 @@
 //! The whole way on the local cloud, with the real processor: from nothing to rows, and back to nothing.
 
 use crate::sandbox::{Run, Sandbox};
+use crate::schema::assert_events;
 use kinesis_stack::cloud::{Clients, configuration};
 use kinesis_stack::data::Trades;
 use kinesis_stack::environment::Environment;
@@ -84,6 +85,7 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
     sandbox.ok("up --local --env other --yes");
 
     let up = sandbox.ok("up --local --env pr-1 --yes --output json");
+    assert_events(&up);
     let end = up.end();
     assert_eq!((end["code"].as_str(), end["changed"].as_bool()), (Some("done"), Some(true)));
     assert_eq!(end["outputs"]["BucketName"], "kinesis-stack-000000000000-pr-1-us-east-1");
@@ -93,7 +95,9 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
         assert!(line["time"].is_string() && line["code"].is_string(), "{line}");
     }
 
-    let produced = sandbox.ok("produce --local --env pr-1 --records 500 --seed 7 --output json").end();
+    let produced = sandbox.ok("produce --local --env pr-1 --records 500 --seed 7 --output json");
+    assert_events(&produced);
+    let produced = produced.end();
     assert_eq!(produced["produced"]["sent"], 500);
     assert_eq!(produced["produced"]["lost"], 0);
 
@@ -135,7 +139,9 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
     let refused = sandbox.run("down --local --env pr-1");
     assert_eq!(refused.code, 5, "data is not deleted without consent: {refused:?}");
     assert_eq!(left(&clients, &environment).await.len(), 8, "a refusal deletes nothing");
-    let down = sandbox.ok("down --local --env pr-1 --yes --output json").end();
+    let down = sandbox.ok("down --local --env pr-1 --yes --output json");
+    assert_events(&down);
+    let down = down.end();
     assert_eq!((down["code"].as_str(), down["changed"].as_bool()), (Some("done"), Some(true)));
     assert_eq!(down["checked"].as_array().unwrap().len(), 9);
     assert_eq!(left(&clients, &environment).await, [""; 0]);

@@ -1,10 +1,10 @@
 //! The bucket of processors, and the processor's zip in it.
 
-use crate::aws::{Bucket, Fault, Refusal, STRANGER, Version, When};
 use crate::bench::{ARTIFACTS, BUCKET, Bench};
 use kinesis_stack::environment::artifact_bucket;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
+use simulated_aws::{Bucket, Fault, Refusal, STRANGER, Version, When};
 
 fn uploads(bench: &Bench) -> Vec<bool> {
     let uploaded = |event: &Event| match event {
@@ -43,7 +43,7 @@ async fn the_bucket_is_private_and_stands_in_its_region() {
     for (region, location) in [("us-east-1", None), ("eu-central-1", Some("eu-central-1"))] {
         let bench = Bench::in_region(region);
         bench.up().await.unwrap();
-        let name = artifact_bucket(crate::aws::ACCOUNT, region);
+        let name = artifact_bucket(simulated_aws::ACCOUNT, region);
         let account = bench.account();
         let bucket = &account.buckets[&name];
         assert_eq!(bucket.location.as_deref(), location);
@@ -55,7 +55,7 @@ async fn the_bucket_is_private_and_stands_in_its_region() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_was_made_but_not_yet_private_is_made_good() {
     let bench = Bench::new();
-    bench.account().buckets.insert(ARTIFACTS.to_owned(), Bucket::of(crate::aws::ACCOUNT));
+    bench.account().buckets.insert(ARTIFACTS.to_owned(), Bucket::of(simulated_aws::ACCOUNT));
     bench.up().await.unwrap();
     assert!(bench.account().buckets[ARTIFACTS].private);
     assert_eq!(bench.calls("CreateBucket").len(), 0);
@@ -81,20 +81,25 @@ async fn a_name_that_is_still_being_deleted_is_waited_for() {
 /// Between our look at the bucket and its creation, `who` creates it.
 async fn raced(who: &str) -> (Bench, Result<(), Kind>) {
     let bench = Bench::in_region("eu-central-1");
-    let name = artifact_bucket(crate::aws::ACCOUNT, "eu-central-1");
+    let name = artifact_bucket(simulated_aws::ACCOUNT, "eu-central-1");
     bench.account().buckets.insert(name, Bucket::of(who));
     let refuse = |operation, times, refusal| {
         bench.account().faults.push(Fault { operation, when: When::Times(times), refusal });
     };
     refuse("HeadObject", 1, Refusal::new(404, "NotFound", "Not Found"));
-    refuse("HeadBucket", 2, Refusal::new(404, "NotFound", "Not Found"));
+    refuse("HeadBucket", 1, Refusal::new(404, "NotFound", "Not Found"));
+    refuse(
+        "PutPublicAccessBlock",
+        1,
+        Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist"),
+    );
     let ended = bench.up().await.map(|_| ()).map_err(|error| error.kind);
     (bench, ended)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_another_run_of_ours_made_first_is_fine() {
-    let (bench, ended) = raced(crate::aws::ACCOUNT).await;
+    let (bench, ended) = raced(simulated_aws::ACCOUNT).await;
     assert_eq!(ended, Ok(()));
     assert_eq!(bench.calls("CreateBucket").len(), 1);
 }
@@ -122,8 +127,8 @@ async fn every_s3_call_but_the_creation_names_the_account_that_has_to_own_the_bu
     let account = bench.account();
     let mut operations = std::collections::BTreeSet::new();
     for call in account.calls.iter().filter(|call| call.service == "s3" && call.operation != "CreateBucket") {
-        assert_eq!(call.get("ExpectedBucketOwner"), crate::aws::ACCOUNT, "{}", call.operation);
+        assert_eq!(call.get("ExpectedBucketOwner"), simulated_aws::ACCOUNT, "{}", call.operation);
         operations.insert(call.operation.as_str());
     }
-    assert_eq!(operations.len(), 8, "{operations:?}");
+    assert_eq!(operations.len(), 9, "{operations:?}");
 }

@@ -1,6 +1,5 @@
 //! The tool at work on a fake account: clients, a recording reporter, and the verbs.
 
-use crate::aws::{Account, Aws, Call};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -11,9 +10,11 @@ use kinesis_stack::cloud::Clients;
 use kinesis_stack::environment::{Environment, artifact_bucket};
 use kinesis_stack::error::Error;
 use kinesis_stack::event::{Done, Event, Question, Reporter};
-use kinesis_stack::settings::{Invocation, ProcessorSource};
-use kinesis_stack::stack::{self, Conduct, Consent, Context, plan::Plan};
+use kinesis_stack::settings::{Invocation, Means, ProcessorSource};
+use kinesis_stack::signals::{Sender, Signals};
+use kinesis_stack::stack::{self, Conduct, Consent, Context, plan::Plan, up::Wish};
 use kinesis_stack::template::{Architecture, Shape};
+use simulated_aws::{Account, Aws, Call};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -27,8 +28,13 @@ pub struct Bench {
     pub conduct: Conduct,
     pub context: Context,
     pub shape: Shape,
+    pub means: Means,
+    /// The plan that was reviewed.
+    pub reviewed: Option<Plan>,
+    /// What the tool is told to stop with.
+    pub signal: Sender,
     recorder: Arc<Recorder>,
-    workshop: Workshop,
+    pub workshop: Workshop,
     directory: Arc<TempDir>,
 }
 
@@ -48,7 +54,13 @@ impl Bench {
     pub fn branch(&self) -> Self {
         let account = self.account().clone();
         let bench = Bench::at(Aws::of(account), &self.context.clients.region, self.directory.clone());
-        Bench { conduct: self.conduct, shape: self.shape.clone(), ..bench }
+        Bench { conduct: self.conduct, shape: self.shape.clone(), means: self.means.clone(), ..bench }
+    }
+
+    /// The same account, with another run of the tool.
+    pub fn again(&self) -> Self {
+        let bench = Bench::at(self.aws.clone(), &self.context.clients.region, self.directory.clone());
+        Bench { conduct: self.conduct, shape: self.shape.clone(), means: self.means.clone(), ..bench }
     }
 
     fn at(aws: Aws, region: &str, directory: Arc<TempDir>) -> Self {
@@ -56,7 +68,9 @@ impl Bench {
         fastrand::seed(1);
         let recorder = Arc::new(Recorder::default());
         let reporter: Arc<dyn Reporter> = recorder.clone();
+        let (signal, signals) = Signals::by_hand();
         let context = Context {
+            signals,
             environment: Environment::new("dev".parse().unwrap()),
             clients: Clients::new(&configuration(region, &aws), &reporter).unwrap(),
             reporter,
@@ -68,7 +82,18 @@ impl Bench {
             architecture: Architecture::X86_64,
         };
         let conduct = Conduct { consent: Consent::Ask, timeout: Duration::from_secs(3_600) };
-        Bench { aws, conduct, context, shape: shape(), recorder, workshop, directory }
+        Bench {
+            aws,
+            conduct,
+            context,
+            shape: shape(),
+            means: Means::default(),
+            reviewed: None,
+            signal,
+            recorder,
+            workshop,
+            directory,
+        }
     }
 
     /// A bench whose environment is up, with what led there forgotten.
@@ -99,8 +124,17 @@ impl Bench {
         self.aws.now()
     }
 
+    fn wish(&self) -> Wish<'_> {
+        Wish {
+            shape: &self.shape,
+            workshop: &self.workshop,
+            means: &self.means,
+            reviewed: self.reviewed.as_ref(),
+        }
+    }
+
     pub async fn up(&self) -> Result<Done, Error> {
-        let done = stack::up::up(&self.context, &self.shape, &self.workshop, self.conduct).await;
+        let done = stack::up::up(&self.context, &self.wish(), self.conduct).await;
         done.map_err(|error| Error::of(&error))
     }
 
@@ -109,7 +143,7 @@ impl Bench {
     }
 
     pub async fn plan(&self) -> Result<Plan, Error> {
-        let plan = stack::up::plan(&self.context, &self.shape, &self.workshop).await;
+        let plan = stack::up::plan(&self.context, &self.wish()).await;
         plan.map_err(|error| Error::of(&error))
     }
 
@@ -146,7 +180,7 @@ impl Bench {
     /// The environment's remains: everything but the artifact bucket and deleted stacks.
     pub fn remains(&self) -> Vec<String> {
         let account = self.account();
-        let kept = artifact_bucket(crate::aws::ACCOUNT, &account.region);
+        let kept = artifact_bucket(simulated_aws::ACCOUNT, &account.region);
         let buckets = account.buckets.keys().filter(|name| **name != kept).cloned();
         let things = account.things.keys().map(|(_, name)| name.clone());
         let stacks = account.stacks.iter().filter(|stack| !stack.is_gone()).map(|stack| stack.name.clone());
@@ -155,7 +189,7 @@ impl Bench {
 }
 
 /// As `cloud` builds it, but for where calls go and whose they are.
-fn configuration(region: &str, aws: &Aws) -> SdkConfig {
+pub fn configuration(region: &str, aws: &Aws) -> SdkConfig {
     let credentials = Credentials::from_keys("test", "test", None);
     let retries = RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10));
     SdkConfig::builder()

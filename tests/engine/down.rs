@@ -1,10 +1,10 @@
 //! `down`: consent, and what is left when it is done.
 
-use crate::aws::Version;
 use crate::bench::{BUCKET, Bench, STACK};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::stack::Consent;
+use simulated_aws::Version;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -98,6 +98,8 @@ async fn what_is_left_outside_the_stack_is_named_with_the_command_that_removes_i
     ] {
         let bench = Bench::new();
         bench.account().make(kind, name);
+        // (An empty bucket without tags is taken for ours.)
+        bench.account().put(name, "somebody's", Version::default());
         let error = bench.down().await.unwrap_err();
         assert_eq!((error.kind, error.kind.exit_code()), (Kind::Leftovers, 8), "{kind}");
         let prefix = name.trim_end_matches("processor");
@@ -114,8 +116,8 @@ async fn what_is_left_outside_the_stack_is_named_with_the_command_that_removes_i
 async fn what_vanishes_within_the_settling_time_is_not_named() {
     let bench = Bench::new();
     let soon = Instant::now() + Duration::from_secs(3);
-    let stream = ("AWS::Kinesis::Stream".to_owned(), STACK.to_owned());
-    bench.account().things.insert(stream, Some(soon));
+    bench.account().make("AWS::Kinesis::Stream", STACK);
+    bench.account().vanishes("AWS::Kinesis::Stream", STACK, soon);
     bench.down().await.unwrap();
 }
 

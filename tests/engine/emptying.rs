@@ -1,10 +1,10 @@
 //! How `down` empties a bucket, and what it does about rows that come late.
 
-use crate::aws::{Bucket, STRANGER, Version, between};
 use crate::bench::{BUCKET, Bench, STACK};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::stack::Consent;
+use simulated_aws::{Bucket, STRANGER, Version, between};
 
 async fn agreed() -> Bench {
     let mut bench = Bench::deployed().await;
@@ -50,21 +50,23 @@ async fn rows_that_land_after_emptying_are_emptied_too() {
             _ => None,
         })
         .collect();
-    assert_eq!(again, [2, 3]);
-    assert_eq!(bench.calls("DeleteStack").len(), 3);
+    assert_eq!(again, [2]);
+    assert_eq!(bench.calls("DeleteStack").len(), 1);
+    assert_eq!(bench.calls("DeleteBucket").len(), 3);
     assert_eq!(bench.remains(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_writer_that_never_stops_ends_in_an_error() {
+async fn a_writer_that_never_stops_leaves_the_bucket_and_is_named() {
     let bench = agreed().await;
     bench.account().script.arrivals = u32::MAX;
     let error = bench.down().await.unwrap_err();
-    assert_eq!(error.kind, Kind::DeploymentFailed);
-    assert!(error.cause.as_deref().unwrap().contains("bucket you tried to delete is not empty"), "{error}");
+    assert_eq!(error.kind, Kind::Leftovers);
+    assert!(error.message.contains(BUCKET), "{error}");
+    assert!(error.cause.as_deref().unwrap().contains("not empty"), "{error}");
     assert!(!error.remedies.is_empty());
-    assert!(bench.calls("DeleteStack").len() <= 10);
-    assert_eq!(bench.status().as_deref(), Some("DELETE_FAILED"));
+    assert!(bench.calls("DeleteBucket").len() <= 10);
+    assert_eq!(bench.remains(), [BUCKET]);
 
     bench.account().script.arrivals = 0;
     bench.down().await.unwrap();
@@ -72,7 +74,7 @@ async fn a_writer_that_never_stops_ends_in_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn objects_that_s3_refuses_to_delete_are_named_and_the_stack_stays() {
+async fn objects_that_s3_refuses_to_delete_are_named_and_only_their_bucket_stays() {
     let bench = agreed().await;
     bench.account().put(BUCKET, "rows/free", Version::default());
     bench.account().put(BUCKET, "rows/under-lock", Version { locked: true, ..Version::default() });
@@ -83,8 +85,11 @@ async fn objects_that_s3_refuses_to_delete_are_named_and_the_stack_stays() {
     );
     assert!(error.cause.as_deref().unwrap().contains("object lock"), "{error}");
     assert!(error.remedies.iter().any(|remedy| remedy.contains("lock")), "{:?}", error.remedies);
-    assert_eq!(bench.calls("DeleteStack").len(), 0);
-    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert_eq!(bench.remains(), [BUCKET]);
+    assert!(
+        bench.down().await.unwrap_err().message.contains("rows/under-lock"),
+        "the next run says it again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +98,9 @@ async fn a_bucket_that_went_to_another_account_is_not_touched() {
     bench.account().buckets.insert(BUCKET.to_owned(), Bucket::of(STRANGER));
     let error = bench.down().await.unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
-    assert_eq!(bench.changes(), [""; 0]);
+    assert_eq!(bench.account().buckets[BUCKET], Bucket::of(STRANGER));
+    assert_eq!(bench.remains(), [BUCKET]);
+    bench.down().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

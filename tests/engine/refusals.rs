@@ -1,10 +1,10 @@
 //! What needs consent, and what belongs to somebody else.
 
-use crate::aws::{Bucket, STRANGER};
 use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::environment::TAG_ENVIRONMENT;
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::stack::Consent;
+use simulated_aws::{Bucket, STRANGER, Version};
 
 /// A change set that is made and removed again, with the empty stack that CloudFormation made for it.
 const ONLY_PLANNED: [&str; 3] = ["CreateChangeSet", "DeleteChangeSet", "DeleteStack"];
@@ -43,9 +43,11 @@ async fn another_accounts_data_bucket_is_refused_before_anything_is_changed() {
 async fn a_bucket_that_no_stack_holds_is_refused_before_anything_is_changed() {
     let bench = Bench::new();
     bench.account().make("AWS::S3::Bucket", BUCKET);
+    bench.account().put(BUCKET, "somebody's", Version::default());
     let error = bench.up().await.unwrap_err();
     assert_refused(&error);
-    assert!(error.message.contains(BUCKET) && error.remedies[0].contains(BUCKET), "{error}");
+    assert!(error.message.contains(BUCKET) && error.remedies[1].contains(BUCKET), "{error}");
+    assert!(error.remedies[0].contains("up --adopt"), "{error}");
     assert_eq!(bench.changes(), [""; 0]);
 }
 
@@ -87,10 +89,15 @@ async fn with_nobody_there_a_plan_that_loses_data_is_refused() {
     let replaced = Bench::deployed().await;
     {
         let mut account = replaced.account();
-        let template = &mut account.stack(STACK).unwrap().deployed.template;
+        let stack = account.stack(STACK).unwrap();
+        let template = &mut stack.deployed.template;
         let ours = "Name: kinesis-stack-dev\n";
         assert!(template.contains(ours));
         *template = template.replace(ours, "Name: another-stream\n");
+        let stream = stack.resources.iter_mut().find(|it| it.logical_id == "Stream").unwrap();
+        "another-stream".clone_into(&mut stream.physical_id);
+        account.unmake("AWS::Kinesis::Stream", STACK);
+        account.make("AWS::Kinesis::Stream", "another-stream");
     }
     for bench in [shorter, replaced] {
         assert_refused(&bench.up().await.unwrap_err());

@@ -1,0 +1,121 @@
+//! SIGINT and SIGTERM: what was begun is taken back.
+
+use crate::bench::{BUCKET, Bench, STACK};
+use kinesis_stack::error::{Error, Kind};
+use kinesis_stack::event::{Done, Event};
+use kinesis_stack::stack::Consent;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Runs `up`, which is told to stop as soon as this call was made and so much time has passed.
+async fn up_told_to_stop(bench: &Bench, call: &str, after: Duration) -> Result<Done, Error> {
+    let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
+    let tell = async {
+        while !aws.now().calls.iter().any(|it| it.operation == call) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(after).await;
+        signal.send(Kind::Terminated);
+    };
+    let (up, ()) = tokio::join!(bench.up(), tell);
+    up
+}
+
+fn cancelled(bench: &Bench) -> bool {
+    bench.events().iter().any(|event| matches!(event, Event::Cancelling { .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_is_told_to_stop_is_deleted_again() {
+    let bench = Bench::new();
+    let error = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_secs(30)).await.unwrap_err();
+    assert_eq!((error.kind, error.kind.exit_code()), (Kind::Terminated, 143));
+    assert!(error.message.contains("deleted again"), "{error}");
+    assert!(cancelled(&bench));
+    assert_eq!(bench.remains(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_told_to_stop_is_cancelled_and_rolled_back() {
+    let bench = Bench::deployed().await;
+    bench.code("#!/bin/sh\nexit\n");
+    let before = bench.account().stack(STACK).unwrap().deployed.parameters.clone();
+    let error = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_secs(2)).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Terminated);
+    assert!(error.message.contains("UPDATE_ROLLBACK_COMPLETE"), "{error}");
+    assert!(cancelled(&bench));
+    assert_eq!(bench.calls("CancelUpdateStack").len(), 1);
+    assert_eq!(bench.account().stack(STACK).unwrap().deployed.parameters, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_request_that_cancels_goes_out_within_a_second() {
+    for (bench, operation) in [(Bench::new(), "DeleteStack"), (Bench::deployed().await, "CancelUpdateStack")]
+    {
+        bench.code("#!/bin/sh\nexit\n");
+        let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
+        let measure = async {
+            while !aws.now().calls.iter().any(|it| it.operation == "ExecuteChangeSet") {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            signal.send(Kind::Interrupted);
+            let told = Instant::now();
+            while !aws.now().calls.iter().any(|it| it.operation == operation) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            told.elapsed()
+        };
+        let (up, took) = tokio::join!(bench.up(), measure);
+        assert_eq!(up.unwrap_err().kind, Kind::Interrupted);
+        assert!(took < Duration::from_secs(1), "{operation}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_anything_was_begun_only_the_plan_is_withdrawn() {
+    for call in ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet"] {
+        let bench = Bench::new();
+        let error = up_told_to_stop(&bench, call, Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Terminated, "{call}");
+        assert!(error.message.contains("nothing was changed"), "{call}: {error}");
+        assert_eq!(bench.calls("ExecuteChangeSet").len(), 0);
+        // A request that was on its way when it was dropped can still make the name: the next run takes it over.
+        if call != "CreateChangeSet" {
+            assert_eq!(bench.remains(), [""; 0], "{call}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_command_again_ends_as_if_nothing_had_happened() {
+    for (call, seconds) in [("CreateChangeSet", 0), ("ExecuteChangeSet", 0), ("ExecuteChangeSet", 40)] {
+        let bench = Bench::new();
+        up_told_to_stop(&bench, call, Duration::from_secs(seconds)).await.unwrap_err();
+        let again = bench.again();
+        again.up().await.unwrap_or_else(|error| panic!("{call} {seconds}: {error}"));
+        assert_eq!(again.status().as_deref(), Some("CREATE_COMPLETE"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_goes_on_and_the_next_down_finishes_it() {
+    let mut bench = Bench::deployed().await;
+    bench.conduct.consent = Consent::Given;
+    let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
+    let tell = async {
+        while !aws.now().calls.iter().any(|it| it.operation == "DeleteStack") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        signal.send(Kind::Interrupted);
+    };
+    let (down, ()) = tokio::join!(bench.down(), tell);
+    let error = down.unwrap_err();
+    assert_eq!(error.kind, Kind::Interrupted);
+    assert!(error.message.contains("the deletion goes on"), "{error}");
+    assert!(bench.account().buckets.contains_key(BUCKET));
+    let again = bench.again();
+    again.down().await.unwrap();
+    assert_eq!(again.remains(), [""; 0]);
+}

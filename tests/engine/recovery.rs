@@ -1,0 +1,232 @@
+//! The ways out of stuck states that `up` takes by itself, and what it does about failures that pass.
+
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
+use kinesis_stack::error::Kind;
+use kinesis_stack::event::{Event, Recovery};
+use kinesis_stack::stack::Consent;
+use simulated_aws::{Fault, OnFailure, Refusal, Version, When, reasons};
+
+/// Ways out that were told, and what they left as it is.
+fn recovered(bench: &Bench) -> Vec<(String, Recovery, Vec<String>)> {
+    let events = bench.events().into_iter();
+    events
+        .filter_map(|event| match event {
+            Event::Recovering { status, by, skipping, .. } => Some((status.to_string(), by, skipping)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A stack that somebody's update, without a roll-back, left in UPDATE_FAILED.
+async fn update_failed() -> Bench {
+    let bench = Bench::deployed().await;
+    {
+        let mut account = bench.account();
+        account.script.failing.insert("Processor".to_owned(), "no".to_owned());
+        let stack = account.stack(STACK).unwrap();
+        let mut deployment = stack.deployed.clone();
+        deployment.parameters.insert("ProcessorKey".to_owned(), "processor/other.zip".to_owned());
+        account.put(ARTIFACTS, "processor/other.zip", Version::default());
+        account.somebody_deploys(STACK, deployment);
+        account.stack(STACK).unwrap().terms.on_failure = OnFailure::Keep;
+    }
+    while bench.status().as_deref() != Some("UPDATE_FAILED") {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    bench.account().script.failing.clear();
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_update_that_was_left_as_it_is_is_rolled_back_and_then_updated() {
+    let bench = update_failed().await;
+    bench.up().await.unwrap();
+    assert_eq!(recovered(&bench), [("UPDATE_FAILED".to_owned(), Recovery::Rollback, vec![])]);
+    assert_eq!(bench.calls("RollbackStack").len(), 1);
+    assert!(bench.status().unwrap().ends_with("_COMPLETE"));
+    assert_eq!(bench.up().await.unwrap().changed, Some(false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_express_update_is_left_by_another_express_update() {
+    let bench = update_failed().await;
+    bench.account().stack(STACK).unwrap().owes_express = true;
+    bench.up().await.unwrap();
+    for operation in ["CreateChangeSet", "UpdateStack"] {
+        let call = bench.calls(operation).pop().unwrap();
+        assert_eq!(call.get("DeploymentConfig.Mode"), "EXPRESS", "{operation}");
+    }
+    assert_eq!(bench.status().as_deref(), Some("UPDATE_COMPLETE"));
+}
+
+/// A stack whose update failed, and whose roll-back failed as well.
+async fn rollback_failed() -> Bench {
+    let bench = Bench::deployed().await;
+    {
+        let script = &mut bench.account().script;
+        script.failing.insert("Processor".to_owned(), "no".to_owned());
+        script.stuck.insert("Processor".to_owned(), "not back either".to_owned());
+    }
+    bench.code("#!/bin/sh\nexit\n");
+    let error = bench.up().await.unwrap_err();
+    assert!(error.message.contains("UPDATE_ROLLBACK_FAILED"), "{error}");
+    assert!(error.remedies.iter().any(|remedy| remedy.contains("goes on with the roll-back")), "{error:?}");
+    bench.forget();
+    bench.account().script.failing.clear();
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_roll_back_goes_on_without_skipping_anything_where_that_helps() {
+    let bench = rollback_failed().await;
+    bench.account().script.stuck.clear();
+    bench.up().await.unwrap();
+    let expected = ("UPDATE_ROLLBACK_FAILED".to_owned(), Recovery::ContinueRollback, vec![]);
+    assert_eq!(recovered(&bench), [expected]);
+    assert_eq!(bench.up().await.unwrap().changed, Some(false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_roll_back_that_fails_again_skips_what_failed_and_nothing_else() {
+    let bench = rollback_failed().await;
+    bench.up().await.unwrap();
+    let skipped: Vec<Vec<String>> = recovered(&bench).into_iter().map(|(_, _, skipped)| skipped).collect();
+    assert_eq!(skipped, [vec![], vec!["Processor".to_owned()]]);
+    assert_eq!(bench.up().await.unwrap().changed, Some(false));
+}
+
+/// A stack in a state that only a deletion leads out of.
+async fn only_to_be_deleted(status: &str) -> Bench {
+    let bench = Bench::deployed().await;
+    status.clone_into(&mut bench.account().stack(STACK).unwrap().status);
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_can_only_be_deleted_is_made_anew_where_no_row_is_lost() {
+    for status in ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"] {
+        let bench = only_to_be_deleted(status).await;
+        bench.up().await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        assert_eq!(recovered(&bench), [(status.to_owned(), Recovery::Delete, vec![])]);
+        assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_can_only_be_deleted_stays_where_rows_would_be_lost_without_consent() {
+    for status in ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"] {
+        let mut bench = only_to_be_deleted(status).await;
+        bench.account().put(BUCKET, "rows/1", Version { bytes: 7, ..Version::default() });
+        let error = bench.up().await.unwrap_err();
+        assert_eq!(error.kind, Kind::Refused, "{status}");
+        assert!(error.message.contains(status) && error.message.contains("1 object (7 B)"), "{error}");
+        assert!(!error.remedies.is_empty());
+        assert_eq!(bench.changes(), [""; 0], "{status}");
+
+        bench.conduct.consent = Consent::Given;
+        bench.up().await.unwrap();
+        assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_iam_race_is_tried_once_more_and_out_loud() {
+    let bench = Bench::new();
+    // By the time of the second attempt it is over.
+    bench
+        .account()
+        .script
+        .failing
+        .insert("Delivery".to_owned(), reasons::role_not_assumable_by_firehose("r"));
+    let watched = bench.aws.clone();
+    let mend = async {
+        while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+        watched.now().script.failing.clear();
+    };
+    let (up, ()) = tokio::join!(bench.up(), mend);
+    up.unwrap();
+    let retries: Vec<String> = (bench.events().into_iter())
+        .filter_map(|event| match event {
+            Event::Retrying { because } => Some(because),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(&retries[..], [because] if because.contains("assume role")), "{retries:?}");
+    assert_eq!(bench.questions().len(), 1, "what was agreed to once isn't asked again");
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_iam_race_is_not_tried_a_third_time_and_nothing_else_a_second() {
+    for (reason, attempts) in [
+        (reasons::role_not_assumable_by_firehose("r"), 2),
+        (reasons::quota("AWS::KinesisFirehose::DeliveryStream"), 1),
+        ("The moon stands in the wrong house.".to_owned(), 1),
+    ] {
+        let bench = Bench::new();
+        bench.account().script.failing.insert("Delivery".to_owned(), reason.clone());
+        let error = bench.up().await.unwrap_err();
+        assert_eq!(error.kind, Kind::DeploymentFailed);
+        assert_eq!(bench.calls("ExecuteChangeSet").len(), attempts, "{reason}");
+        let says_twice = error.meaning.is_some_and(|meaning| meaning.contains("second attempt"));
+        assert_eq!(says_twice, attempts == 2, "{reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_somebody_deletes_meanwhile_is_made_anew() {
+    let bench = Bench::new();
+    let aws = bench.aws.clone();
+    let somebody = async {
+        while aws.now().stack(STACK).is_none_or(|stack| stack.status != "CREATE_IN_PROGRESS") {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+        aws.now().somebody_deletes(STACK);
+    };
+    let (up, ()) = tokio::join!(bench.up(), somebody);
+    up.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert_eq!(bench.account().stacks.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_somebody_elses_made_void_leads_to_another_look() {
+    let bench = Bench::deployed().await;
+    bench.code("#!/bin/sh\nexit\n");
+    let refusal = Refusal::new(404, "ChangeSetNotFound", "ChangeSet [up] does not exist");
+    bench.account().faults.push(Fault { operation: "ExecuteChangeSet", when: When::Times(1), refusal });
+    bench.up().await.unwrap();
+    assert_eq!(bench.calls("CreateChangeSet").len(), 2);
+    assert_eq!(bench.status().as_deref(), Some("UPDATE_COMPLETE"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_bucket_of_a_stack_that_somebody_deleted_is_in_nobodys_way() {
+    let bench = Bench::deployed().await;
+    bench.account().somebody_deletes(STACK);
+    while bench.status().is_some() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    bench.plan().await.unwrap_err();
+    assert!(bench.account().buckets.contains_key(BUCKET), "a plan removes nothing");
+    bench.up().await.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_stack_that_somebody_deleted_are_kept_and_can_be_taken_over() {
+    let mut bench = Bench::deployed().await;
+    bench.account().put(BUCKET, "rows/1", Version::default());
+    bench.account().somebody_deletes(STACK);
+    let error = bench.up().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.remedies.iter().any(|remedy| remedy.contains("up --adopt")), "{error:?}");
+
+    bench.means.adopt = true;
+    bench.up().await.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert!(bench.account().buckets[BUCKET].holds("rows/1"));
+}

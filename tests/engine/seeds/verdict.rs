@@ -1,0 +1,331 @@
+//! What an attempt's end means: pure, from what was seen.
+
+use super::run::{Attempt, Seen, TIMEOUT};
+use super::story::{Mishap, Verb, Wish};
+use crate::bench::{ARTIFACTS, BUCKET};
+use kinesis_stack::artifact::sha256_of_base64;
+use kinesis_stack::environment::artifact_key;
+use kinesis_stack::error::{Error, Kind};
+use kinesis_stack::event::Event;
+use simulated_aws::{Script, Weather};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How the story goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The command has reached its end.
+    Reached,
+    /// It is run again, as a pipeline does.
+    Again(&'static str),
+    /// A person does what the error says.
+    Person(Deed),
+    /// It isn't right.
+    Wrong(String),
+}
+
+/// What a person does about an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    Agrees,
+    Adopts,
+    TakesProtectionOff,
+    GivesPermission,
+    /// Of an empty bucket whose making was cut short, nothing tells whose it is.
+    RemovesBucket,
+}
+
+/// What the account was like during an attempt.
+pub struct Around<'a> {
+    pub weather: &'a Weather,
+    pub script: &'a Script,
+    /// The action that the caller lacks.
+    pub denied: Option<&'a str>,
+    /// Whether somebody else acted at any time of the story.
+    pub somebody_ever: bool,
+}
+
+/// What a call of AWS says that may go through later.
+const PASSING: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "SlowDown",
+    "InternalError",
+    "InternalFailure",
+    "dispatch failure",
+    "response error",
+    "unhandled error (HTTP 5",
+    "request has timed out",
+    " (HTTP 500)",
+    " (HTTP 503)",
+];
+const IAM_RACE: &[&str] = &[
+    "unable to assume role",
+    "is not authorized to perform: kinesis:DescribeStream",
+    "security token included in the request is invalid",
+    "cannot be assumed by Lambda",
+];
+
+/// A call may take a minute, and is tried eight times: so long after the weather an attempt may still suffer from it.
+const SUFFERING: Duration = Duration::from_secs(300);
+
+fn overlaps(attempt: &Attempt, window: simulated_aws::Window) -> bool {
+    window.from < attempt.ended && attempt.began < window.until
+}
+
+impl Around<'_> {
+    fn is_expired(&self, attempt: &Attempt) -> bool {
+        self.weather.expired.is_some_and(|window| overlaps(attempt, window))
+    }
+
+    fn is_denied(&self, attempt: &Attempt, operation: &str) -> bool {
+        self.weather.denied.is_some_and(|(window, it)| it == operation && overlaps(attempt, window))
+    }
+
+    fn is_foul(&self, attempt: &Attempt) -> bool {
+        attempt.began < self.weather.until + SUFFERING
+    }
+}
+
+/// What is to follow. `began` is counted from when the weather came.
+pub fn next(attempt: &Attempt, around: &Around) -> Next {
+    if let Some(broken) = broken(attempt, around) {
+        return Next::Wrong(broken);
+    }
+    let overtaken = attempt.after.somebody > attempt.before.somebody
+        || attempt.before.stack.as_ref().is_some_and(|stack| stack.is_somebodys);
+    match &attempt.result {
+        None => Next::Again("it was killed"),
+        Some(Ok(_)) => match not_reached(attempt) {
+            None => Next::Reached,
+            Some(_) if overtaken => Next::Again("somebody else acted"),
+            Some(sentence) => Next::Wrong(sentence),
+        },
+        Some(Err(error)) => of_error(attempt, around, error, overtaken),
+    }
+}
+
+fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) -> Next {
+    let text = format!("{error}");
+    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let wrong = |what: &str| Next::Wrong(format!("{what}: {:?}: {text}", error.kind));
+    let needs_remedy = !matches!(error.kind, Kind::Failed | Kind::Interrupted | Kind::Terminated);
+    if error.message.is_empty() || needs_remedy && error.remedies.is_empty() {
+        return wrong("an error without a word about what to do");
+    }
+    match error.kind {
+        Kind::Interrupted | Kind::Terminated => match attempt.mishap {
+            Mishap::ToldToStop { with, .. } if with == error.kind => Next::Again("it was told to stop"),
+            _ => wrong("nobody told it to stop"),
+        },
+        Kind::TimedOut => match attempt.mishap {
+            Mishap::ShortOfTime(_) => Next::Again("its time was short"),
+            _ if attempt.ended - attempt.began >= TIMEOUT => Next::Again("it took very long"),
+            _ => wrong("there was time left"),
+        },
+        Kind::Credentials => {
+            if around.is_expired(attempt) && says(&["Expired", "expired"]) {
+                return Next::Again("the credentials had expired");
+            }
+            if around.denied.is_some_and(|action| text.contains(action)) {
+                return Next::Person(Deed::GivesPermission);
+            }
+            let operation = around.weather.denied.map(|(_, operation)| operation).unwrap_or_default();
+            if around.is_denied(attempt, operation) && says(&[operation, "AccessDenied"]) {
+                return Next::Again("a permission was missing for a while");
+            }
+            wrong("the credentials are good")
+        }
+        Kind::Failed if says(PASSING) && around.is_foul(attempt) => Next::Again("AWS was in trouble"),
+        Kind::Failed if says(&["somebody else has changed it meanwhile"]) && overtaken => {
+            Next::Again("somebody else acted")
+        }
+        Kind::Failed => wrong("a plain failure"),
+        Kind::Refused => {
+            refused(attempt, around, &text, overtaken).unwrap_or_else(|| wrong("refused without a reason"))
+        }
+        Kind::DeploymentFailed => match () {
+            () if overtaken => Next::Again("somebody else acted"),
+            () if says(IAM_RACE) && around.script.iam_lag_seconds > 0.0 => Next::Again("roles lagged"),
+            () if says(&["conflicting conditional operation"]) && around.script.bucket_name_seconds > 0.0 => {
+                Next::Again("the bucket's name was still taken")
+            }
+            () => wrong("the deployment can't fail"),
+        },
+        Kind::Leftovers => match () {
+            () if text.contains(BUCKET) && is_nobodys_bucket(&attempt.after) => {
+                Next::Person(Deed::RemovesBucket)
+            }
+            () if !around.somebody_ever => wrong("nobody left anything behind"),
+            () => Next::Again("somebody else acted"),
+        },
+        Kind::NoSuchEnvironment if attempt.verb == Verb::Status => match &attempt.after.stack {
+            Some(_) if !overtaken && attempt.before.stack.is_some() => wrong("there is one"),
+            _ => Next::Reached,
+        },
+        Kind::NoSuchEnvironment | Kind::BadInput => wrong("not from this command"),
+    }
+}
+
+fn is_nobodys_bucket(seen: &Seen) -> bool {
+    seen.has_bucket && !seen.has_tagged_bucket && seen.objects == 0 && seen.stack.is_none()
+}
+
+fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> Option<Next> {
+    let holds = attempt.before.objects > 0 || attempt.after.objects > 0;
+    let was_protected = |seen: &Seen| seen.stack.as_ref().is_some_and(|stack| stack.protected);
+    let is = |part: &str| text.contains(part);
+    Some(match () {
+        () if is("somebody else is bringing") => Next::Again("it is being made already"),
+        () if is("no stack holds it") && holds => Next::Person(Deed::Adopts),
+        () if is("no stack holds it") && is_nobodys_bucket(&attempt.before) => {
+            Next::Person(Deed::RemovesBucket)
+        }
+        () if is("would lose data") && !attempt.yes => Next::Person(Deed::Agrees),
+        () if is("can only be made anew") && !attempt.yes && holds => Next::Person(Deed::Agrees),
+        () if is("nothing was deleted") && is("nobody is there to agree") && !attempt.yes && holds => {
+            Next::Person(Deed::Agrees)
+        }
+        () if is("is protected") && was_protected(&attempt.before) => Next::Person(Deed::TakesProtectionOff),
+        // A HEAD has no body: whether a permission is missing, or the bucket is somebody else's, can't be told.
+        () if is("another account") && around.is_denied(attempt, "HeadBucket") => {
+            Next::Again("a permission was missing for a while")
+        }
+        () if is("kept") && overtaken => Next::Again("somebody else acted"),
+        () => return None,
+    })
+}
+
+/// What must never be, whatever became of the command.
+fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
+    let lost: Vec<&String> = attempt.before.rows.difference(&attempt.after.rows).collect();
+    if !attempt.yes && !lost.is_empty() {
+        return Some(format!("{} rows were lost without consent", lost.len()));
+    }
+    if attempt.verb == Verb::Status
+        && let Some(call) = attempt.calls.iter().find(|call| call.changes() && call.service != "sts")
+    {
+        return Some(format!("status called {}", call.operation));
+    }
+    let executed = attempt.calls.iter().any(|call| call.operation == "ExecuteChangeSet");
+    let mut plans = attempt.events.iter().filter_map(|event| match event {
+        Event::Plan(plan) => Some(plan),
+        _ => None,
+    });
+    if !attempt.yes && executed && plans.next_back().is_some_and(|plan| plan.loses_data) {
+        return Some("a plan that loses data was executed without consent".to_owned());
+    }
+    let error = attempt.result.as_ref()?.as_ref().err();
+    if error.is_some_and(|error| {
+        matches!(error.kind, Kind::Failed | Kind::Credentials | Kind::Interrupted | Kind::Terminated)
+    }) {
+        // What kept it from its end can have kept it from tidying up as well.
+        return None;
+    }
+    let made = attempt.calls.iter().filter(|call| call.operation == "CreateChangeSet");
+    let made: Vec<&str> = made.map(|call| call.get("ChangeSetName")).collect();
+    let left = attempt.after.stack.iter().flat_map(|stack| &stack.change_sets);
+    let left = left.into_iter().find(|name| made.contains(&name.as_str()));
+    if let Some(left) = left.filter(|_| !around.is_foul(attempt) || error.is_none()) {
+        return Some(format!("the change set {left} was left behind"));
+    }
+    None
+}
+
+/// Why a command that says that it ended well hasn't reached its end.
+fn not_reached(attempt: &Attempt) -> Option<String> {
+    let after = &attempt.after;
+    match &attempt.verb {
+        Verb::Up(wish) => not_up(attempt, wish),
+        Verb::Status => {
+            let told = attempt.result.as_ref()?.as_ref().ok()?;
+            let status = after.stack.as_ref().map(|stack| stack.status.clone());
+            // A look may be stale, and things move while it looks.
+            let still = attempt.before.stack.as_ref().map(|stack| stack.status.clone()) == status;
+            if still && told.status != status {
+                return Some(format!("status told {:?}, and it is {status:?}", told.status));
+            }
+            let runs = after.code.as_deref().and_then(sha256_of_base64);
+            let is_current = runs.map(|runs| runs == attempt.artifact);
+            (still && told.code_is_current != is_current)
+                .then(|| format!("status told {:?} of the code, not {is_current:?}", told.code_is_current))
+        }
+        Verb::Down => {
+            let remains = after.remains();
+            (!remains.is_empty())
+                .then(|| format!("down ended well, but there remain: {}", remains.join(", ")))
+        }
+    }
+}
+
+fn not_up(attempt: &Attempt, wish: &Wish) -> Option<String> {
+    let after = &attempt.after;
+    let Some(stack) = &after.stack else { return Some("up ended well, but there is no stack".to_owned()) };
+    let key = artifact_key(&attempt.artifact);
+    let good = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"];
+    if !good.contains(&stack.status.as_str()) {
+        return Some(format!("up ended well, but the stack is {}", stack.status));
+    }
+    let missing = EXPECTED.iter().find(|name| !after.things.contains(**name));
+    if let Some(missing) = missing {
+        return Some(format!("up ended well, but there is no {missing}"));
+    }
+    if !after.has_bucket {
+        return Some("up ended well, but there is no bucket".to_owned());
+    }
+    let code = after.code.as_deref().and_then(sha256_of_base64).unwrap_or_default();
+    if code != attempt.artifact {
+        return Some(format!("the function runs {code}, not {}", attempt.artifact));
+    }
+    let deployed = &stack.deployed;
+    let literal = attempt.template.replace(
+        "BucketName: !Sub kinesis-stack-${AWS::AccountId}-dev-${AWS::Region}\n",
+        &format!("BucketName: {BUCKET}\n"),
+    );
+    if deployed.template != attempt.template && deployed.template != literal {
+        return Some("the stack's template isn't what was wished for".to_owned());
+    }
+    let mut parameters = BTreeMap::from([
+        ("ProcessorBucket".to_owned(), ARTIFACTS.to_owned()),
+        ("ProcessorKey".to_owned(), key.clone()),
+    ]);
+    if wish.ephemeral && deployed.parameters.get("ProcessorKey").is_some_and(|other| *other != key) {
+        // Its code was changed past the stack.
+        parameters.insert("ProcessorKey".to_owned(), deployed.parameters["ProcessorKey"].clone());
+    }
+    if deployed.parameters != parameters {
+        return Some(format!("the stack's parameters are {:?}, not {parameters:?}", deployed.parameters));
+    }
+    let mut tags = BTreeMap::from([
+        ("kinesis-stack:environment", "dev"),
+        ("kinesis-stack:owner", "arn:aws:iam::123456789012:user/somebody"),
+        ("kinesis-stack:version", env!("CARGO_PKG_VERSION")),
+    ]);
+    if wish.ephemeral {
+        tags.insert("kinesis-stack:ephemeral", "true");
+    }
+    let has: BTreeMap<&str, &str> = deployed.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    if has != tags {
+        return Some(format!("the stack's tags are {has:?}, not {tags:?}"));
+    }
+    if wish.protection.is_some_and(|wanted| stack.protected != wanted) {
+        return Some(format!("the stack's protection is {}", stack.protected));
+    }
+    let told = attempt.result.as_ref()?.as_ref().ok()?;
+    let named = told.outputs.get("BucketName").map(String::as_str);
+    if named != Some(BUCKET) {
+        return Some(format!("up told the outputs {:?}", told.outputs));
+    }
+    None
+}
+
+/// The names of what an environment is made of, but for its bucket.
+const EXPECTED: &[&str] = &[
+    "kinesis-stack-dev",
+    "kinesis-stack-dev-processor",
+    "kinesis-stack-dev-processor-us-east-1",
+    "kinesis-stack-dev-delivery-us-east-1",
+    "/kinesis-stack/dev/processor",
+    "/kinesis-stack/dev/delivery",
+];
