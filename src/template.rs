@@ -235,6 +235,54 @@ pub(crate) mod tests {
         assert_eq!(statements, 5);
     }
 
+    /// The permissions that the Firehose guide lists for this source, transform and destination. The function is
+    /// granted with and without its qualifier, since Firehose calls it with one.
+    #[test]
+    fn the_delivery_role_may_do_what_the_firehose_guide_lists_and_nothing_else() {
+        let document: Value = serde_yaml::from_str(&render(&dev(), &shape()).unwrap()).unwrap();
+        let statements = &document["Resources"]["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+            ["Statement"];
+        let texts = |value: &Value| match value {
+            Value::Sequence(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            one => vec![one.as_str().unwrap_or_default().to_owned()],
+        };
+        let actions: Vec<String> =
+            statements.as_sequence().unwrap().iter().flat_map(|it| texts(&it["Action"])).collect();
+        assert_eq!(
+            actions,
+            [
+                "kinesis:DescribeStream",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+                "lambda:GetFunctionConfiguration",
+                "lambda:InvokeFunction",
+                "s3:AbortMultipartUpload",
+                "s3:GetBucketLocation",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:PutObject",
+                "logs:PutLogEvents",
+            ]
+        );
+        assert_eq!(statements[1]["Resource"].as_sequence().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_delivery_role_is_assumed_by_firehose_for_this_account_alone_told_by_its_external_id() {
+        let document: Value = serde_yaml::from_str(&render(&dev(), &shape()).unwrap()).unwrap();
+        let trust =
+            &document["Resources"]["DeliveryRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0];
+        assert_eq!(trust["Principal"]["Service"], "firehose.amazonaws.com");
+        let condition = trust["Condition"]["StringEquals"].as_mapping().unwrap();
+        assert_eq!(condition.keys().collect::<Vec<_>>(), ["sts:ExternalId"]);
+        let Value::Tagged(id) = &trust["Condition"]["StringEquals"]["sts:ExternalId"] else {
+            panic!("{trust:?}")
+        };
+        assert_eq!((id.tag.to_string().as_str(), id.value.as_str()), ("!Ref", Some("AWS::AccountId")));
+    }
+
     #[test]
     fn a_late_log_line_cannot_bring_a_log_group_back() {
         assert!(!render(&dev(), &shape()).unwrap().contains("CreateLogGroup"));
