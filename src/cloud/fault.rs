@@ -31,21 +31,14 @@ const EXPIRED: &[&str] = &[
     "InvalidToken",
 ];
 
-/// Codes that mean: these credentials are no longer good, or never were.
-const CREDENTIALS: &[&str] = &[
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "TokenRefreshRequired",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "InvalidAccessKeyId",
+/// Codes that mean: these credentials never were good, for another reason than that they are over.
+const UNUSABLE: &[&str] = &[
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
     "IncompleteSignature",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
     "AuthFailure",
-    "InvalidToken",
     "OptInRequired",
     "RequestExpired",
     "RequestTimeTooSkewed",
@@ -142,7 +135,7 @@ fn of_code(code: &str, text: &str, message: String) -> Error {
         Error::new(Kind::Credentials, message).remedy(
             "The account isn't signed up for the service in this region: enable the region, or choose another with --region.",
         )
-    } else if CREDENTIALS.contains(&code) {
+    } else if is_of_credentials(code) {
         Error::new(Kind::Credentials, message).remedy(
             "Renew the credentials (aws sso login), or choose others with --profile, and run it again.",
         )
@@ -290,6 +283,11 @@ where
         && service.code().is_none_or(|code| ["", "BadRequest", "Forbidden"].contains(&code))
 }
 
+/// Whether a code means that these credentials are no longer good, or never were.
+fn is_of_credentials(code: &str) -> bool {
+    EXPIRED.contains(&code) || UNUSABLE.contains(&code)
+}
+
 /// Whether the same call may go through later.
 pub fn is_transient<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
@@ -346,7 +344,7 @@ where
     let denied = error.as_service_error().and_then(|service| service.code());
     denied.is_some_and(|code| PERMISSIONS.contains(&code))
         || error.raw_response().is_some_and(|response| response.status().as_u16() == 403)
-            && denied.is_none_or(|code| !CREDENTIALS.contains(&code))
+            && denied.is_none_or(|code| !is_of_credentials(code))
 }
 
 /// Whether a refusal names the permission that is missing: then the thing is the caller's own.

@@ -9,7 +9,6 @@ use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::settings::{Invocation, Means};
 use anyhow::Result;
-use aws_sdk_cloudformation::types as cfn;
 use serde_json::{Value, json};
 
 /// The resources that hold data, by their names in the template.
@@ -47,11 +46,6 @@ pub async fn protect(context: &Context, stack: &Stack, on: bool) -> Result<()> {
     }
     context.reporter.tell(&Event::Protected { stack: name.clone(), protected: on });
     Ok(())
-}
-
-/// Whether a stack can't be deleted.
-pub fn is_protected(stack: &cfn::Stack) -> bool {
-    stack.enable_termination_protection() == Some(true)
 }
 
 /// Refuses to delete a protected stack, whatever was agreed to.

@@ -54,15 +54,7 @@ impl Attempt<'_> {
         means.express = cleared.express || means.express && stack.is_some();
 
         let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
-        let wanted = Wanted {
-            name: changeset::new_name(),
-            template: &template,
-            shape: wish.shape,
-            artifact_bucket: &store.bucket,
-            artifact: &artifact,
-            name_is_free,
-            means: &means,
-        };
+        let wanted = wish.wanted(&means, &template, &store, &artifact, name_is_free);
         self.begun.planning(&wanted.name, name_is_free && stack.is_none());
         let look = poll::patiently(context, self.left(), || store.look(&artifact));
         let (stored, prepared) =

@@ -44,6 +44,28 @@ pub struct Wish<'a> {
     pub reviewed: Option<&'a Plan>,
 }
 
+impl Wish<'_> {
+    /// What a change set is to lead to, under a new name.
+    fn wanted<'b>(
+        &'b self,
+        means: &'b Means,
+        template: &'b str,
+        store: &'b Store<'_>,
+        artifact: &'b Artifact,
+        name_is_free: bool,
+    ) -> Wanted<'b> {
+        Wanted {
+            name: changeset::new_name(),
+            template,
+            shape: self.shape,
+            artifact_bucket: &store.bucket,
+            artifact,
+            name_is_free,
+            means,
+        }
+    }
+}
+
 /// Why an attempt ended without an end.
 enum Again {
     /// Somebody else acted on the same stack.
@@ -200,15 +222,7 @@ pub async fn plan(context: &Context, wish: &Wish<'_>) -> Result<Plan> {
         None => None,
     };
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
-    let wanted = Wanted {
-        name: changeset::new_name(),
-        template: &template,
-        shape: wish.shape,
-        artifact_bucket: &store.bucket,
-        artifact: &artifact,
-        name_is_free,
-        means: wish.means,
-    };
+    let wanted = wish.wanted(wish.means, &template, &store, &artifact, name_is_free);
     let begun = Begun::default();
     begun.planning(&wanted.name, name_is_free);
     let work = async {
