@@ -2,13 +2,15 @@
 
 use crate::clock::Clock;
 use crate::cloudformation::{self, Detection, Stack};
-use crate::s3::{self, Bucket};
+use crate::others::Deed;
+use crate::s3::{self, Bucket, Rate};
 use crate::script::{Fault, Kill, Script};
 use crate::spell::Spell;
+use crate::tagging::Remembered;
 use crate::things::{Coming, Thing};
 use crate::weather::Weather;
-use crate::wire::{Call, Refusal, Reply};
-use crate::{ACCOUNT, arn, firehose, iam, kinesis, lambda, logs, sts};
+use crate::wire::{Answer, Call, Refusal, Reply};
+use crate::{ACCOUNT, arn, firehose, iam, kinesis, lambda, logs, sts, tagging};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,12 +41,22 @@ pub struct Account {
     pub kill: Option<Kill>,
     /// What befalls its calls.
     pub weather: Option<Weather>,
+    /// What there is in other regions, where a test put something.
+    pub regions: BTreeMap<String, Account>,
     pub(crate) clock: Clock,
+    /// What somebody does right before the next call of an operation is answered.
+    pub(crate) awaited: Vec<(String, Deed)>,
+    /// What each bucket was asked in its running second: since when, calls, deleted keys.
+    pub(crate) rates: BTreeMap<String, Rate>,
     /// Names of deleted buckets, and until when they stay taken.
     pub(crate) freed: BTreeMap<String, Instant>,
     pub(crate) detections: Vec<Detection>,
+    /// What was deleted and is still told of by its tags: until when, its type, its ARN, its tags.
+    pub(crate) remembered: Vec<Remembered>,
     pub(crate) coming: Vec<(Instant, Coming)>,
     pub(crate) rng: Rng,
+    /// The moment whose steps are just taken.
+    stepping: Option<Instant>,
     serial: u64,
 }
 
@@ -63,11 +75,16 @@ impl Account {
             script: Script::default(),
             kill: None,
             weather: None,
+            regions: BTreeMap::new(),
             clock: Clock::new(),
+            awaited: Vec::new(),
+            rates: BTreeMap::new(),
             freed: BTreeMap::new(),
             detections: Vec::new(),
+            remembered: Vec::new(),
             coming: Vec::new(),
             rng: Rng::with_seed(0),
+            stepping: None,
             serial: 0,
         }
     }
@@ -84,13 +101,15 @@ impl Account {
 
     /// Takes every step that is due, in the order in which they fall due.
     pub fn advance(&mut self, now: Instant) {
+        self.regions.values_mut().for_each(|region| region.advance(now));
         loop {
             let stacks = self.stacks.iter().enumerate();
             let due = stacks.filter_map(|(place, stack)| Some((stack.schedule.front()?.0, Some(place))));
             let due = due.chain(self.coming.iter().map(|(at, _)| (*at, None))).filter(|(at, _)| *at <= now);
             match due.min_by_key(|(at, _)| *at) {
                 None => break,
-                Some((_, Some(place))) => {
+                Some((at, Some(place))) => {
+                    self.stepping = Some(at);
                     let mut stack = self.stacks.remove(place);
                     if let Some((at, step)) = stack.schedule.pop_front() {
                         self.step(&mut stack, at, step);
@@ -100,11 +119,18 @@ impl Account {
                 Some((due, None)) => {
                     let place = self.coming.iter().position(|(at, _)| *at == due).unwrap_or_default();
                     let (at, coming) = self.coming.remove(place);
+                    self.stepping = Some(at);
                     self.comes(at, coming);
                 }
             }
         }
-        self.things.retain(|_, thing| thing.gone.is_none_or(|gone| gone > now));
+        let gone = self.things.iter().filter_map(|(key, thing)| Some((key.clone(), thing.gone?)));
+        let gone: Vec<_> = gone.filter(|(_, gone)| *gone <= now).collect();
+        for ((kind, name), gone) in gone {
+            self.stepping = Some(gone);
+            self.unmake(&kind, &name);
+        }
+        self.stepping = None;
     }
 
     fn comes(&mut self, at: Instant, coming: Coming) {
@@ -113,16 +139,34 @@ impl Account {
                 self.make_from("AWS::Logs::LogGroup", &group, at, at);
             }
             Coming::LogLine(_) => {}
+            // Whatever bears its name by now may be another.
+            Coming::End(kind, name, made) => {
+                if self.thing(&kind, &name).is_some_and(|thing| thing.made == made) {
+                    self.goes(&kind, &name, at);
+                }
+            }
             Coming::Somebody(act) => self.somebody(act),
+            Coming::Deed(deed) => self.somebody_does(deed),
         }
     }
 
     /// What the account says to a call, and does.
-    pub(crate) fn reply(&mut self, call: &Call) -> Reply {
+    pub(crate) fn reply(&mut self, call: &Call) -> Result<Answer, Refusal> {
         if let Some(refusal) = self.refusal(call) {
             return Err(refusal);
         }
-        match call.service.as_str() {
+        self.deeds_before(&call.operation);
+        if let Some(elsewhere) = self.elsewhere(call) {
+            return elsewhere.serve(call);
+        }
+        self.serve(call)
+    }
+
+    fn serve(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        if ["GetObject", "HeadObject"].contains(&call.operation.as_str()) {
+            return s3::serve_object(self, call);
+        }
+        let reply: Reply = match call.service.as_str() {
             "cloudformation" => cloudformation::serve(self, call),
             "s3" => s3::serve(self, call),
             "sts" => sts::serve(self, call),
@@ -131,8 +175,10 @@ impl Account {
             "firehose" => firehose::serve(self, call),
             "lambda" => lambda::serve(self, call),
             "logs" => logs::serve(self, call),
+            "tagging" => tagging::serve(self, call),
             _ => Err(unknown(call)),
-        }
+        };
+        reply.map(Answer::from)
     }
 
     fn refusal(&mut self, call: &Call) -> Option<Refusal> {
@@ -140,6 +186,9 @@ impl Account {
         let mut faults = self.faults.iter_mut().filter(|fault| fault.operation == call.operation);
         if let Some(fault) = faults.find_map(|fault| fault.when.hits(age).then(|| fault.refusal.clone())) {
             return Some(fault);
+        }
+        if self.script.disabled_regions.contains(&call.region) {
+            return Some(Refusal::disabled_region(&call.service));
         }
         let action = call.action();
         let denied = self.script.denied.contains(&action);
@@ -160,6 +209,11 @@ impl Account {
         if name.starts_with("arn:") { name.to_owned() } else { arn::of(&self.region, kind, name) }
     }
 
+    /// Now, or the moment whose steps are just taken: whoever looks seldom finds out late, but nothing happens late.
+    pub(crate) fn present(&self) -> Instant {
+        self.stepping.unwrap_or_else(|| self.clock.now())
+    }
+
     /// RFC 3339, by the account's own clock.
     pub(crate) fn time(&self, at: Instant) -> String {
         self.clock.written(at)
@@ -169,6 +223,13 @@ impl Account {
     pub(crate) fn number(&mut self) -> u64 {
         self.serial += 1;
         self.serial
+    }
+
+    /// The first of so many numbers that nothing else has.
+    pub(crate) fn serial_for(&mut self, numbers: usize) -> u64 {
+        let first = self.serial + 1;
+        self.serial += numbers as u64;
+        first
     }
 
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {

@@ -12,6 +12,7 @@ pub fn of(region: &str, kind: &str, name: &str) -> String {
         "AWS::Lambda::Function" => ("lambda", format!("function:{name}")),
         "AWS::Logs::LogGroup" => ("logs", format!("log-group:{name}:*")),
         "AWS::CloudFormation::Stack" => ("cloudformation", format!("stack/{name}/*")),
+        "AWS::Events::Rule" => ("events", format!("rule/{name}")),
         _ => ("cloudcontrol", name.to_owned()),
     };
     format!("arn:aws:{service}:{region}:{ACCOUNT}:{resource}")

@@ -42,6 +42,13 @@ impl Clock {
         began.checked_add(at.saturating_duration_since(self.began)).unwrap_or(began).to_string()
     }
 
+    /// As HTTP's headers write time.
+    pub fn in_header(&self, at: Instant) -> String {
+        let began = jiff::Timestamp::from_second(self.first).unwrap_or_default();
+        let time = began.checked_add(at.saturating_duration_since(self.began)).unwrap_or(began);
+        time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// Seconds since 1970, as JSON protocols write time.
     pub fn seconds(&self, at: Instant) -> f64 {
         self.first as f64 + at.saturating_duration_since(self.began).as_secs_f64()

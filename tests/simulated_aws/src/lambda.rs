@@ -17,12 +17,26 @@ const UPDATE_SECONDS: f64 = 4.0;
 pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
     let name = call.get("FunctionName");
     let name = name.rsplit(':').next().unwrap_or_default();
+    if !["GetFunctionConfiguration", "ListTags", "UpdateFunctionCode", "DeleteFunction"]
+        .contains(&call.operation.as_str())
+    {
+        return Err(unknown(call));
+    }
     if account.thing(FUNCTION, name).is_none() {
         let arn = account.arn("lambda", &format!("function:{name}"));
         return Err(Refusal::new(404, "ResourceNotFoundException", format!("Function not found: {arn}")));
     }
     match call.operation.as_str() {
         "GetFunctionConfiguration" => configuration(account, name),
+        "ListTags" => {
+            let tags = account.thing(FUNCTION, name).map(|thing| thing.tags.clone());
+            Ok(json!({"Tags": tags.unwrap_or_default()}).to_string())
+        }
+        // Fact: a function is gone as soon as its deletion is answered.
+        "DeleteFunction" => {
+            account.goes(FUNCTION, name, account.clock.now());
+            Ok(String::new())
+        }
         "UpdateFunctionCode" => update_code(account, name, call),
         _ => Err(unknown(call)),
     }

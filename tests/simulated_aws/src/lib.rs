@@ -11,6 +11,7 @@ mod aws;
 mod clock;
 mod cloudformation;
 mod firehose;
+mod fleet;
 mod iam;
 mod kinesis;
 mod lambda;
@@ -19,11 +20,14 @@ mod others;
 /// Sentences in which AWS says why a resource can't be made.
 pub mod reasons;
 mod record;
+mod regions;
+mod removal;
 mod s3;
 mod script;
 mod server;
 mod spell;
 mod sts;
+mod tagging;
 mod things;
 mod weather;
 mod wire;
@@ -34,9 +38,10 @@ pub use clock::Clock;
 pub use cloudformation::{
     ChangeSet, Deployment, Difference, Drift, Event, OnFailure, Operation, Resource, Stack, Terms,
 };
+pub use others::Deed;
 pub use s3::{Bucket, Version};
 pub use script::{Fault, Kill, Script, When};
-pub use server::serve;
+pub use server::{http, serve};
 pub use spell::{Spell, Trouble};
 pub use things::Thing;
 pub use weather::{Act, Fate, Weather, Window};

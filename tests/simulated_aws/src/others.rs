@@ -1,8 +1,29 @@
 //! Somebody else at work in the same account.
 
 use crate::Account;
+use crate::STRANGER;
 use crate::cloudformation::{Deletion, Deployment, Difference, Order, Stack, Terms, changes};
+use crate::s3::{Bucket, Version};
+use crate::things::Coming;
 use crate::weather::Act;
+use std::time::Duration;
+
+/// Something that somebody else does at a moment that a test chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Gives a stack a tag, which is an update of the stack: its name, the key, the value.
+    Tags(String, String, String),
+    /// Begins to delete a stack.
+    Deletes(String),
+    /// Makes a stack that is no more than its name yet.
+    Names(String),
+    /// Protects a stack from deletion.
+    Protects(String),
+    /// Puts an object into a bucket: the bucket, the key.
+    Puts(String, String),
+    /// Makes a thing that bears this tag: its type, its name, the key, the value.
+    Makes(String, String, (String, String)),
+}
 
 impl Account {
     /// The stack of this id, or the one of this name that is not deleted.
@@ -12,9 +33,75 @@ impl Account {
 
     /// Somebody else begins to change the stack's tags, which takes a while.
     pub fn somebody_updates(&mut self, name: &str) {
+        self.somebody_tags(name, "somebody", "else");
+    }
+
+    /// Somebody else begins to give the stack a tag, which takes a while.
+    pub fn somebody_tags(&mut self, name: &str, key: &str, value: &str) {
         let Some(mut deployment) = self.stack(name).map(|stack| stack.deployed.clone()) else { return };
-        deployment.tags.insert("somebody".to_owned(), "else".to_owned());
+        deployment.tags.insert(key.to_owned(), value.to_owned());
         self.somebody_deploys(name, deployment);
+    }
+
+    /// Somebody else makes a thing without a stack, ready at once, with these tags. A role gets an inline policy, as
+    /// hardly any is without one.
+    pub fn somebody_makes(&mut self, kind: &str, name: &str, tags: &[(&str, &str)]) {
+        self.make(kind, name);
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if let Some(bucket) = self.buckets.get_mut(name).filter(|_| kind == "AWS::S3::Bucket") {
+            bucket.tags = tags;
+        } else if let Some(thing) = self.things.get_mut(&(kind.to_owned(), name.to_owned())) {
+            thing.tags = tags;
+            if kind == "AWS::IAM::Role" {
+                thing.policies.insert("inline".to_owned(), "{}".to_owned());
+            }
+        }
+    }
+
+    /// A bucket of this name belongs to another account, with an object in it.
+    pub fn somebody_takes(&mut self, bucket: &str) {
+        self.buckets.insert(bucket.to_owned(), Bucket::of(STRANGER));
+        self.put(bucket, "theirs", Version::of(*b"theirs"));
+    }
+
+    /// Somebody else does this so long from now.
+    pub fn somebody_later(&mut self, after: Duration, deed: Deed) {
+        self.coming.push((self.clock.now() + after, Coming::Deed(deed)));
+    }
+
+    /// Somebody else does this right before the next call of this operation is answered.
+    pub fn somebody_before(&mut self, operation: &str, deed: Deed) {
+        self.awaited.push((operation.to_owned(), deed));
+    }
+
+    /// Does what was to be done before a call of this operation.
+    pub(crate) fn deeds_before(&mut self, operation: &str) {
+        let all = std::mem::take(&mut self.awaited);
+        let (due, left) = all.into_iter().partition(|(awaited, _)| awaited == operation);
+        self.awaited = left;
+        let due: Vec<(String, Deed)> = due;
+        due.into_iter().for_each(|(_, deed)| self.somebody_does(deed));
+    }
+
+    pub(crate) fn somebody_does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Tags(stack, key, value) => self.somebody_tags(&stack, &key, &value),
+            Deed::Deletes(stack) => self.somebody_deletes(&stack),
+            Deed::Names(stack) => self.somebody_names(&stack),
+            Deed::Protects(stack) => {
+                if let Some(stack) = self.stack(&stack) {
+                    stack.protected = true;
+                }
+            }
+            Deed::Puts(bucket, key) => self.put(&bucket, &key, Version { bytes: 93, ..Version::default() }),
+            Deed::Makes(kind, name, (key, value)) => self.somebody_makes(&kind, &name, &[(&key, &value)]),
+        }
+    }
+
+    /// Somebody else makes a change set for a stack that isn't there: its name alone is, from now on.
+    pub fn somebody_names(&mut self, name: &str) {
+        let now = self.clock.now();
+        self.name_stack(name, now);
     }
 
     /// Somebody else begins to delete the stack.

@@ -89,3 +89,30 @@ pub fn bucket_name_in_transition() -> String {
      ResourceConflict)"
         .to_owned()
 }
+
+/// Fact: all streams of an account have so many shards together.
+pub fn no_shards(limit: usize, open: usize, more: usize) -> String {
+    format!(
+        "Resource handler returned message: \"This request would exceed the shard limit for the account {ACCOUNT} in \
+         this region. Current shard count for the account: {open}. Limit: {limit}. Number of additional shards that \
+         would have resulted from this request: {more}. (Service: Kinesis, Status Code: 400, Request ID: 5f7c6d1e)\" \
+         (HandlerErrorCode: ServiceLimitExceeded)"
+    )
+}
+
+/// Fact: at most 5 streams of an account are CREATING. How CloudFormation passes that on is unconfirmed.
+pub fn too_many_streams_creating() -> String {
+    format!(
+        "Resource handler returned message: \"This request would have exceed the limit on the number of streams that can \
+         simultaneously be in CREATING or DELETING for the account {ACCOUNT}. Limit: 5. (Service: Kinesis, Status Code: \
+         400, Request ID: 5f7c6d1e)\" (HandlerErrorCode: ServiceLimitExceeded)"
+    )
+}
+
+/// Fact: an account has so many roles.
+pub fn no_roles(limit: usize) -> String {
+    format!(
+        "Resource handler returned message: \"Cannot exceed quota for RolesPerAccount: {limit} (Service: Iam, Status \
+         Code: 409, Request ID: 5f7c6d1e)\" (HandlerErrorCode: ServiceLimitExceeded)"
+    )
+}

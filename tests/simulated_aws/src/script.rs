@@ -49,12 +49,36 @@ pub struct Script {
     pub arrivals: u32,
     /// How many more delivery streams flush a row into their bucket while they die.
     pub flushes: u32,
+    /// How long a delivery stream is DELETING.
+    pub delivery_deletion_seconds: f64,
     /// Whether functions write a last log line after they and their log group were deleted.
     pub late_logs: bool,
+    /// Whether that line makes `/aws/lambda/NAME` whatever the function's LoggingConfig and its role say.
+    pub late_log_group: bool,
+    /// How long a deleted thing, and one that lost its tags, is still told by the Resource Groups Tagging API.
+    pub tagging_lag_seconds: f64,
+    /// Whether that API tells roles.
+    pub tagging_tells_roles: bool,
     /// Why new code of a function fails to become active, where it does.
     pub refused_code: Option<String>,
     /// How many more keys DeleteObjects refuses with an InternalError of their own, inside a 200.
     pub key_errors: u32,
+    /// How many calls a bucket takes in a second: what is more is a SlowDown.
+    pub bucket_calls_per_second: Option<u32>,
+    /// How many keys a bucket deletes in a second: what is more is a SlowDown.
+    pub bucket_deletions_per_second: Option<u32>,
+    /// Regions that the account hasn't enabled.
+    pub disabled_regions: BTreeSet<String>,
+    /// How many shards all streams of the account can have.
+    pub shard_limit: usize,
+    /// How many streams can be CREATING at once.
+    pub streams_creating: usize,
+    /// How many roles the account can have.
+    pub role_limit: usize,
+    /// How many stacks the account can have.
+    pub stack_limit: usize,
+    /// The lines in log groups, by group.
+    pub log_lines: BTreeMap<String, Vec<String>>,
     /// IAM actions that the caller lacks, such as `cloudformation:DescribeEvents`.
     pub denied: BTreeSet<String>,
 }
@@ -82,9 +106,21 @@ impl Default for Script {
             drift_seconds: 15.0,
             arrivals: 0,
             flushes: 0,
+            delivery_deletion_seconds: 30.0,
             late_logs: false,
+            late_log_group: false,
+            tagging_lag_seconds: 20.0,
+            tagging_tells_roles: false,
             refused_code: None,
             key_errors: 0,
+            bucket_calls_per_second: None,
+            bucket_deletions_per_second: None,
+            disabled_regions: BTreeSet::new(),
+            shard_limit: 500,
+            streams_creating: 5,
+            role_limit: 1_000,
+            stack_limit: 2_000,
+            log_lines: BTreeMap::new(),
             denied: BTreeSet::new(),
         }
     }

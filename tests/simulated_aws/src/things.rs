@@ -1,10 +1,10 @@
 //! Everything in an account that isn't a bucket or a stack: streams, delivery streams, functions, roles, log groups.
 
-use crate::cloudformation::{Resource, Stack, Template};
+use crate::cloudformation::{Resource, Stack, Template, takes_tags};
 use crate::s3::Bucket;
 use crate::{ACCOUNT, Account};
-use serde_yaml::Value;
-use std::collections::BTreeMap;
+use serde_yaml::{Mapping, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,8 +19,15 @@ pub struct Thing {
     pub dying: bool,
     /// When it vanishes by itself.
     pub gone: Option<Instant>,
-    /// What is told of it: `CodeSha256`, `Architecture`, `LogGroup`.
+    /// What is told of it, and what it needs to know on its way out: `CodeSha256`, `Architecture`, `LogGroup`,
+    /// `Role`, `Bucket`, `Shards`, `Consumers`.
     pub facts: BTreeMap<&'static str, String>,
+    /// By key.
+    pub tags: BTreeMap<String, String>,
+    /// A role's inline policies: the document as JSON, by name.
+    pub policies: BTreeMap<String, String>,
+    /// The ARNs of a role's managed policies.
+    pub attached: BTreeSet<String>,
     /// Until when a function's update takes, and why it fails, where it does.
     pub update: Option<(Instant, Option<String>)>,
 }
@@ -30,14 +37,34 @@ pub struct Thing {
 pub(crate) enum Coming {
     /// A function writes a log line, and Lambda makes the group for it.
     LogLine(String),
+    /// What was asked to go is gone: its type, its name, and when it was made.
+    End(String, String, Instant),
     /// Somebody else does something.
     Somebody(crate::weather::Act),
+    /// Somebody else does this very thing.
+    Deed(crate::others::Deed),
 }
 
 impl Thing {
     /// Ready, and there to stay.
     pub fn new(now: Instant) -> Self {
-        Thing { made: now, ready: now, dying: false, gone: None, facts: BTreeMap::new(), update: None }
+        Thing {
+            made: now,
+            ready: now,
+            dying: false,
+            gone: None,
+            facts: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            update: None,
+        }
+    }
+
+    /// Its tags, as streams and delivery streams tell them.
+    pub(crate) fn told_tags(&self) -> Vec<serde_json::Value> {
+        let tags = self.tags.iter();
+        tags.map(|(key, value)| serde_json::json!({"Key": key, "Value": value})).collect()
     }
 
     /// `CREATING`, `ACTIVE` or `DELETING`, as streams call it.
@@ -65,34 +92,14 @@ impl Account {
         self.make_from(kind, name, now, now);
     }
 
-    /// Lets one vanish by itself.
-    pub fn vanishes(&mut self, kind: &str, name: &str, at: Instant) {
-        match self.things.get_mut(&(kind.to_owned(), name.to_owned())) {
-            Some(thing) => (thing.dying, thing.gone) = (true, Some(at)),
-            None => self.unmake(kind, name),
-        }
-    }
-
-    /// Deletes one outside CloudFormation.
-    pub fn unmake(&mut self, kind: &str, name: &str) {
-        if kind == "AWS::S3::Bucket" {
-            if self.buckets.remove(name).is_some() {
-                let lag = Duration::from_secs_f64(self.script.bucket_name_seconds);
-                self.freed.insert(name.to_owned(), self.clock.now() + lag);
-            }
-        } else {
-            self.things.remove(&(kind.to_owned(), name.to_owned()));
-        }
-    }
-
     /// One that isn't a bucket.
     pub fn thing(&self, kind: &str, name: &str) -> Option<&Thing> {
         self.things.get(&(kind.to_owned(), name.to_owned()))
     }
 
-    /// Log streams and bucket policies live and die with what they are in: they are not kept by themselves.
+    /// Log streams, bucket policies and a function's permissions live and die with what they are in: they are not kept by themselves.
     pub(crate) fn keeps(&self, kind: &str) -> bool {
-        !["AWS::Logs::LogStream", "AWS::S3::BucketPolicy"].contains(&kind)
+        !["AWS::Logs::LogStream", "AWS::S3::BucketPolicy", "AWS::Lambda::Permission"].contains(&kind)
     }
 
     pub(crate) fn make_from(&mut self, kind: &str, name: &str, made: Instant, ready: Instant) {
@@ -101,13 +108,6 @@ impl Account {
         } else if self.keeps(kind) {
             let thing = Thing { made, ready, ..Thing::new(made) };
             self.things.insert((kind.to_owned(), name.to_owned()), thing);
-        }
-    }
-
-    /// It is on its way out.
-    pub(crate) fn dies(&mut self, kind: &str, name: &str) {
-        if let Some(thing) = self.things.get_mut(&(kind.to_owned(), name.to_owned())) {
-            thing.dying = true;
         }
     }
 
@@ -145,24 +145,44 @@ impl Account {
         Some(reason)
     }
 
-    /// Gives a resource what its template says.
-    pub(crate) fn configure(&mut self, stack: &Stack, resource: &Resource) {
+    /// Gives a resource what its template says, as soon as there is one. A bucket gets its tags only afterwards.
+    pub(crate) fn begins(&mut self, stack: &Stack, resource: &Resource) {
         let template = Template::new(&stack.deployed, &self.region);
         let properties = template.properties(&resource.logical_id);
-        let mut tags = stack.deployed.tags.clone();
-        for tag in properties.get("Tags").and_then(Value::as_sequence).into_iter().flatten() {
-            let part = |name| tag.get(name).map(|value| template.plain(value)).unwrap_or_default();
-            tags.insert(part("Key"), part("Value"));
+        let tags = tags(stack, resource, &template, &properties);
+        let role = template.role(&resource.logical_id);
+        let bucket = template.needed(&resource.logical_id, "AWS::S3::Bucket");
+        let key = (resource.kind.clone(), resource.physical_id.clone());
+        let Some(thing) = self.things.get_mut(&key) else { return };
+        thing.tags = tags;
+        thing.facts.extend(role.map(|role| ("Role", role)));
+        thing.facts.extend(bucket.map(|bucket| ("Bucket", bucket)));
+        if let Some(shards) = properties.get("ShardCount") {
+            thing.facts.insert("Shards", template.plain(shards));
         }
+        if resource.kind == "AWS::IAM::Role" {
+            let policies = properties.get("Policies").and_then(Value::as_sequence).into_iter().flatten();
+            let document = |policy: &Value| serde_json::to_string(policy.get("PolicyDocument")?).ok();
+            thing.policies = policies
+                .filter_map(|policy| {
+                    let name = policy.get("PolicyName").map(|name| template.plain(name));
+                    Some((name?, document(policy)?))
+                })
+                .collect();
+            let attached = properties.get("ManagedPolicyArns").and_then(Value::as_sequence);
+            thing.attached = attached.into_iter().flatten().map(|arn| template.plain(arn)).collect();
+        }
+    }
+
+    /// Gives a resource what its template says.
+    pub(crate) fn configure(&mut self, stack: &Stack, resource: &Resource) {
+        self.begins(stack, resource);
+        let template = Template::new(&stack.deployed, &self.region);
+        let properties = template.properties(&resource.logical_id);
         if let Some(bucket) = self.buckets.get_mut(&resource.physical_id)
             && resource.kind == "AWS::S3::Bucket"
         {
-            bucket.tags = tags;
-            for (key, value) in
-                [("stack-name", &stack.name), ("stack-id", &stack.id), ("logical-id", &resource.logical_id)]
-            {
-                bucket.tags.insert(format!("aws:cloudformation:{key}"), value.clone());
-            }
+            bucket.tags = tags(stack, resource, &template, &properties);
             return;
         }
         let code = template.code(&resource.logical_id);
@@ -181,39 +201,10 @@ impl Account {
         }
     }
 
-    /// What a resource does on its way out.
-    pub(crate) fn leaves(&mut self, template: &Template, resource: &Resource, at: Instant) {
-        match resource.kind.as_str() {
-            // Fact: a dying delivery stream may still deliver.
-            "AWS::KinesisFirehose::DeliveryStream" if self.script.flushes > 0 => {
-                self.script.flushes -= 1;
-                let needed = template.dependencies(&resource.logical_id);
-                let buckets = template.resources().into_iter();
-                let mut buckets =
-                    buckets.filter(|it| it.kind == "AWS::S3::Bucket" && needed.contains(&it.logical_id));
-                if let Some(bucket) = buckets.next() {
-                    self.put_row(&bucket.physical_id, "flushed");
-                }
-            }
-            // Fact: a function that logs after its group was deleted makes it again, but only the group named
-            // for it: one that LoggingConfig names elsewhere it may not create.
-            "AWS::Lambda::Function" if self.script.late_logs => {
-                let usual = format!("/aws/lambda/{}", resource.physical_id);
-                let group =
-                    self.thing(&resource.kind, &resource.physical_id).and_then(|it| it.facts.get("LogGroup"));
-                // One whose making didn't come to its end never ran.
-                if group.is_some_and(|group| *group == usual) {
-                    let at = at + Duration::from_secs(20).mul_f64(self.script.pace);
-                    self.coming.push((at, Coming::LogLine(usual)));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// A row comes just before a bucket is deleted, where the script says so.
+    /// A row comes just before a bucket is deleted, where the script says so. No delivery stream writes to artifacts.
     pub(crate) fn arrive(&mut self, bucket: &str) {
-        if self.script.arrivals > 0 && self.buckets.contains_key(bucket) {
+        let takes_rows = !bucket.starts_with("kinesis-stack-artifacts-");
+        if self.script.arrivals > 0 && takes_rows && self.buckets.contains_key(bucket) {
             self.script.arrivals -= 1;
             self.put_row(bucket, "late");
         }
@@ -223,4 +214,32 @@ impl Account {
         let number = self.number();
         self.put(bucket, &format!("rows/{why}-{number}"), crate::s3::Version::default());
     }
+}
+
+/// The tags that a resource bears.
+///
+/// Fact: stack tags are passed on to resources; CloudFormation's own are not put on delivery streams, roles and
+/// streams.
+fn tags(
+    stack: &Stack,
+    resource: &Resource,
+    template: &Template,
+    properties: &Mapping,
+) -> BTreeMap<String, String> {
+    if !takes_tags(&resource.kind) {
+        return BTreeMap::new();
+    }
+    let mut tags = stack.deployed.tags.clone();
+    for tag in properties.get("Tags").and_then(Value::as_sequence).into_iter().flatten() {
+        let part = |name| tag.get(name).map(|value| template.plain(value)).unwrap_or_default();
+        tags.insert(part("Key"), part("Value"));
+    }
+    if ["AWS::S3::Bucket", "AWS::Lambda::Function", "AWS::Logs::LogGroup"].contains(&resource.kind.as_str()) {
+        for (key, value) in
+            [("stack-name", &stack.name), ("stack-id", &stack.id), ("logical-id", &resource.logical_id)]
+        {
+            tags.insert(format!("aws:cloudformation:{key}"), value.clone());
+        }
+    }
+    tags
 }

@@ -174,6 +174,9 @@ impl Weather {
         script.arrivals = u32::from(rng.u8(..4) == 0);
         script.flushes = u32::from(rng.bool());
         script.late_logs = rng.bool();
+        script.late_log_group = rng.u8(..4) == 0;
+        script.tagging_lag_seconds = 60.0 * rng.f64();
+        script.delivery_deletion_seconds = 30.0 + if rng.u8(..4) == 0 { 200.0 * rng.f64() } else { 0.0 };
     }
 
     /// What becomes of the next call, so long after the weather came.

@@ -1,4 +1,4 @@
-//! Calls that begin something with a stack that is there: update, cancel, roll back, delete.
+//! Calls that begin something with a stack: create, update, cancel, roll back, delete.
 
 use super::changes::changes;
 use super::operations::{Deletion, Order};
@@ -15,6 +15,35 @@ fn begun(stack: &Stack, call: &Call) -> Option<String> {
 
 fn answer(stack: &Stack, operation: &str) -> Reply {
     Ok(text("StackId", &stack.id) + &text("OperationId", operation))
+}
+
+/// Fact: CreateStack gives the stack its tags at once, and refuses a name that is taken.
+pub fn create_stack(account: &mut Account, call: &Call) -> Reply {
+    let name = call.get("StackName");
+    if let Some(stack) = account.stack(name) {
+        return match begun(stack, call) {
+            Some(operation) => answer(stack, &operation),
+            None => {
+                let message = format!("Stack [{name}] already exists");
+                Err(Refusal::new(400, "AlreadyExistsException", message))
+            }
+        };
+    }
+    let terms = request::terms(call)?;
+    let deployment = request::deployment(account, None, call)?;
+    let now = account.clock.now();
+    let id = format!("stack/{name}/{}", account.number());
+    let mut stack = Stack::new(account.arn("cloudformation", &id), name.to_owned(), now);
+    "REVIEW_IN_PROGRESS".clone_into(&mut stack.status);
+    stack.role = call.given("RoleARN").map(str::to_owned);
+    let changes = changes(&stack, &deployment, &account.region);
+    let order = Order { deployment, changes, terms, token: call.get("ClientRequestToken").to_owned() };
+    let operation = account.deploy(&mut stack, order, now);
+    // It never was a mere name that an old look could tell of.
+    stack.stale = None;
+    let told = answer(&stack, &operation);
+    account.stacks.push(stack);
+    told
 }
 
 /// Fact: UpdateStack tells its operation's id.

@@ -53,6 +53,13 @@ pub fn create(account: &mut Account, call: &Call) -> Reply {
         return Err(request::same_config_demanded());
     }
     if found.is_none() {
+        // Fact: an account has so many stacks in a region.
+        let (stacks, limit) =
+            (account.stacks.iter().filter(|it| !it.is_gone()).count(), account.script.stack_limit);
+        if stacks >= limit {
+            let message = format!("Limit for stack has been exceeded: {limit}");
+            return Err(Refusal::new(400, "LimitExceededException", message));
+        }
         account.name_stack(stack_name, now);
     }
     let id = format!("changeSet/{name}/{}", account.number());

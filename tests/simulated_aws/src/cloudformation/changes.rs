@@ -153,6 +153,6 @@ fn replaces(kind: &str, property: &str) -> bool {
 }
 
 /// Fact: stack tags are passed on to resources, where the resource type has tags.
-fn takes_tags(kind: &str) -> bool {
-    !["AWS::S3::BucketPolicy", "AWS::Logs::LogStream"].contains(&kind)
+pub fn takes_tags(kind: &str) -> bool {
+    !["AWS::S3::BucketPolicy", "AWS::Logs::LogStream", "AWS::Lambda::Permission"].contains(&kind)
 }

@@ -115,3 +115,9 @@ pub fn get_template(account: &mut Account, call: &Call) -> Reply {
     let deployment = change_set.map_or(&stack.deployed, |change_set| &change_set.deployment);
     Ok(text("TemplateBody", &deployment.template))
 }
+
+/// Fact: DescribeAccountLimits tells how many stacks there can be in a region.
+pub fn account_limits(account: &Account) -> String {
+    let limit = text("Name", "StackLimit") + &text("Value", &account.script.stack_limit.to_string());
+    tag("AccountLimits", &tag("member", &limit))
+}

@@ -4,6 +4,7 @@ use super::stack::{Resource, Stack};
 use super::steps::{Step, Verb};
 use super::template::Template;
 use crate::Account;
+use crate::things::Coming;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,11 +15,13 @@ pub struct Task {
     pub resource: Resource,
     /// Why it can't be done, where that is known beforehand.
     pub refused: Option<String>,
+    /// Whether nothing but its tags changes.
+    pub only_tags: bool,
 }
 
 impl Task {
     pub fn new(verb: Verb, resource: Resource) -> Self {
-        Task { verb, resource, refused: None }
+        Task { verb, resource, refused: None, only_tags: false }
     }
 }
 
@@ -59,7 +62,18 @@ impl Account {
         {
             seconds = STRAGGLER_SECONDS;
         }
+        if kind == "AWS::KinesisFirehose::DeliveryStream" && verb == Verb::Delete {
+            seconds = self.script.delivery_deletion_seconds;
+        }
         Duration::from_secs_f64(seconds * self.script.pace)
+    }
+
+    /// How long something is on its way out, when its own service is asked to delete it.
+    ///
+    /// Fact: deleting a function, a role or a log group takes no time; streams are DELETING for a while, and
+    /// delivery streams for minutes.
+    pub(crate) fn takes_to_delete(&mut self, kind: &str) -> Duration {
+        self.takes(Verb::Delete, kind)
     }
 
     /// Writes tasks into a stack's schedule, from a moment on. Returns when the last is done.
@@ -114,8 +128,30 @@ impl Account {
         }
     }
 
+    /// What is gone already takes a second to be found gone; what its own service was asked to delete takes the rest.
+    fn left_of_deletion(&self, task: &Task, start: Instant) -> Option<Duration> {
+        let Resource { kind, physical_id, .. } = &task.resource;
+        if task.verb != Verb::Delete || !self.keeps(kind) {
+            return None;
+        }
+        let second = Duration::from_secs(1).mul_f64(self.script.pace);
+        if !self.exists(kind, physical_id) {
+            return Some(second);
+        }
+        let ends = self.coming.iter().find_map(|(at, coming)| match coming {
+            Coming::End(other, name, _) if other == kind && name == physical_id => Some(*at),
+            _ => None,
+        });
+        ends.map(|end| end.saturating_duration_since(start) + second)
+    }
+
     fn schedule(&mut self, stack: &mut Stack, start: Instant, task: &Task) -> Instant {
-        let full = self.takes(task.verb, &task.resource.kind);
+        let mut full = self.takes(task.verb, &task.resource.kind);
+        // Fact: new tags alone take each resource seconds.
+        if task.only_tags {
+            full = full.min(Duration::from_secs(3).mul_f64(self.script.pace));
+        }
+        full = self.left_of_deletion(task, start).unwrap_or(full);
         // Fact: EXPRESS is complete once the configuration is applied, and deletes may still run.
         let waits = if stack.terms.express { full.mul_f64(CONFIGURED) } else { full };
         let (verb, resource) = (task.verb, task.resource.clone());

@@ -22,7 +22,7 @@ mod validation;
 use crate::Account;
 use crate::account::unknown;
 use crate::wire::{Call, Refusal, Reply, tag};
-pub(crate) use changes::changes;
+pub(crate) use changes::{changes, takes_tags};
 pub(crate) use drift::Detection;
 pub(crate) use operations::{Deletion, Order};
 pub use stack::{
@@ -36,8 +36,10 @@ pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
         "CancelUpdateStack" => calls::cancel_update_stack(account, call),
         "ContinueUpdateRollback" => calls::continue_update_rollback(account, call),
         "CreateChangeSet" => change_sets::create(account, call),
+        "CreateStack" => calls::create_stack(account, call),
         "DeleteChangeSet" => change_sets::delete(account, call),
         "DeleteStack" => calls::delete_stack(account, call),
+        "DescribeAccountLimits" => Ok(describe::account_limits(account)),
         "DescribeChangeSet" => change_set_told::describe(account, call),
         "DescribeEvents" => events::describe_events(account, call),
         "DescribeStackDriftDetectionStatus" => drift::detection_status(account, call),

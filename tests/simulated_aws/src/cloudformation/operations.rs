@@ -91,16 +91,17 @@ impl Account {
                 continue;
             }
             if refused.is_some() {
-                tasks.push(Task { verb: Verb::Update, resource: change.resource, refused });
+                tasks.push(Task { refused, ..Task::new(Verb::Update, change.resource) });
                 continue;
             }
+            let only_tags = verb == Verb::Update && change.tags && tells_only_tags(&change);
             let mut resource = new.unwrap_or(change.resource);
             let template = Template::new(&stack.deployed, &self.region);
             if template.name_property(&id).is_none() {
                 // CloudFormation makes up names where the template gives none.
                 resource.physical_id = format!("{}-{id}", stack.name);
             }
-            tasks.push(Task::new(verb, resource));
+            tasks.push(Task { only_tags, ..Task::new(verb, resource) });
         }
         (tasks, cleanup)
     }
@@ -229,6 +230,11 @@ impl Account {
         let end = self.clean_up(stack, now, resources, &template);
         stack.later(end, Step::End { good, bad, failed: "DELETE_FAILED" });
     }
+}
+
+/// Whether what changes of a resource's own is its tags at most.
+fn tells_only_tags(change: &Change) -> bool {
+    change.properties.iter().all(|property| property.name == "Tags")
 }
 
 /// How a stack is to be deleted.

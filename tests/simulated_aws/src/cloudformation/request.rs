@@ -36,10 +36,17 @@ pub fn deployment(account: &Account, stack: Option<&Stack>, call: &Call) -> Resu
     let mut parameters = BTreeMap::new();
     for (key, value) in call.pairs("Parameters", "ParameterKey", "ParameterValue") {
         let previous = deployed.and_then(|deployed| deployed.parameters.get(&key)).cloned();
+        // Fact: UsePreviousValue takes the value that the stack has.
         let value = if value.is_empty() { previous.unwrap_or_default() } else { value };
         parameters.insert(key, value);
     }
-    let tags = call.pairs("Tags", "Key", "Value");
+    let mut tags = call.pairs("Tags", "Key", "Value");
+    // Fact: an UpdateStack that says nothing of tags leaves them as they are.
+    if call.operation == "UpdateStack"
+        && !call.parameters.keys().any(|key| key == "Tags" || key.starts_with("Tags."))
+    {
+        tags = deployed.map(|deployed| deployed.tags.clone()).unwrap_or_default();
+    }
     if tags.len() > TAGS {
         return Err(Refusal::validation(format!("Too many tags: at most {TAGS} are allowed")));
     }
@@ -134,10 +141,8 @@ fn at(account: &Account, url: &str) -> Result<String, Refusal> {
     let (host, key) =
         url.strip_prefix("https://").and_then(|url| url.split_once('/')).ok_or_else(not_ours)?;
     let (bucket, _) = host.split_once(".s3").ok_or_else(not_ours)?;
-    let versions = account.buckets.get(bucket).map(|bucket| &bucket.versions);
-    let version = versions.and_then(|versions| {
-        versions.iter().rev().find(|((held, _), _)| held == key).map(|(_, version)| version)
-    });
+    let version =
+        account.buckets.get(bucket).and_then(|bucket| bucket.latest(key)).map(|(_, version)| version);
     let version = version.ok_or_else(|| Refusal::validation("S3 error: Access Denied"))?;
     if version.content.len() > TEMPLATE {
         return Err(too_long("templateURL", TEMPLATE));

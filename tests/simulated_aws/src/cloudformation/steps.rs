@@ -128,10 +128,31 @@ impl Account {
             if kind == "AWS::S3::Bucket" && self.is_freed(physical_id, at) {
                 return Err((crate::reasons::bucket_name_in_transition(), 2.0));
             }
+            if let Some(reason) = self.no_room(&template, resource) {
+                return Err((reason, 2.0));
+            }
             self.make_from(kind, physical_id, at, ready);
+            self.begins(stack, resource);
             stack.created.push(resource.clone());
         }
         Ok(())
+    }
+
+    /// Why the account has no room for one more, where it has none.
+    fn no_room(&self, template: &Template, resource: &Resource) -> Option<String> {
+        match resource.kind.as_str() {
+            "AWS::Kinesis::Stream" => {
+                let shards = template.properties(&resource.logical_id).get("ShardCount").cloned();
+                let shards = shards.and_then(|count| template.plain(&count).parse().ok());
+                self.no_room_for_stream(shards.unwrap_or(1))
+            }
+            kind @ "AWS::IAM::Role" => {
+                let roles = self.things.keys().filter(|(other, _)| other == kind).count();
+                let limit = self.script.role_limit;
+                (roles >= limit).then(|| crate::reasons::no_roles(limit))
+            }
+            _ => None,
+        }
     }
 
     fn finish(
@@ -190,11 +211,12 @@ impl Account {
         if kind == "AWS::S3::Bucket" && is_full {
             return Err(crate::reasons::bucket_not_empty());
         }
-        let template = Template::new(&stack.deployed, &self.region);
-        self.leaves(&template, resource, at);
         match stack.terms.express && ready > at {
-            true => self.vanishes(kind, physical_id, ready),
-            false => self.unmake(kind, physical_id),
+            true => {
+                self.leaves(kind, physical_id, at);
+                self.vanishes(kind, physical_id, ready);
+            }
+            false => self.goes(kind, physical_id, at),
         }
         Ok(())
     }

@@ -78,6 +78,19 @@ impl Template {
         Some((part("S3Bucket"), part("S3Key")))
     }
 
+    /// The physical id of the first resource of this type that this one needs.
+    pub fn needed(&self, logical_id: &str, kind: &str) -> Option<String> {
+        let needed = self.dependencies(logical_id);
+        let mut all = self.resources().into_iter();
+        all.find(|it| it.kind == kind && needed.contains(&it.logical_id)).map(|it| it.physical_id)
+    }
+
+    /// The name of a function's role.
+    pub fn role(&self, logical_id: &str) -> Option<String> {
+        let role = self.resource(logical_id).get("Properties")?.get("Role")?;
+        self.plain(role).rsplit('/').next().map(str::to_owned)
+    }
+
     /// The properties with everything filled in.
     pub fn properties(&self, logical_id: &str) -> Mapping {
         match self.resource(logical_id).get("Properties").map(|properties| self.filled(properties)) {
@@ -225,8 +238,8 @@ fn function(value: &Value) -> Option<(&str, &Value)> {
     }
 }
 
-/// How many parsed templates a thread remembers: every look at a stack needs one, and few are about at a time.
-const REMEMBERED: usize = 8;
+/// How many parsed templates a thread remembers: every look at a stack needs one, and a fleet's are about at a time.
+const REMEMBERED: usize = 64;
 
 thread_local! {
     static PARSED: RefCell<VecDeque<(String, Rc<Value>)>> = const { RefCell::new(VecDeque::new()) };

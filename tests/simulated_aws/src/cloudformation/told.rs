@@ -46,6 +46,7 @@ impl Account {
         }
         if status == "DELETE_COMPLETE" {
             stack.deleted = Some(at);
+            self.was_tagged("AWS::CloudFormation::Stack", &stack.id, stack.deployed.tags.clone());
         }
         status.clone_into(&mut stack.status);
         reason.clone_into(&mut stack.reason);

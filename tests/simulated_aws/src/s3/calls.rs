@@ -5,6 +5,7 @@ use super::lists;
 use crate::account::unknown;
 use crate::wire::{Call, Refusal, Reply, between, tag, text};
 use crate::{ACCOUNT, Account};
+use std::collections::BTreeMap;
 
 /// Fact: DeleteObjects takes 1,000 keys.
 const MOST_KEYS: usize = 1_000;
@@ -16,31 +17,24 @@ pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
         "DeleteBucket" => account.arrive(call.get("Bucket")),
         _ => {}
     }
-    let (name, keys) = (call.get("Bucket"), account.script.keys);
-    let Some(bucket) = account.buckets.get_mut(name) else {
-        return Err(Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist"));
-    };
-    // Fact: a call that names another owner than the bucket's is a 403.
-    let expected = call.parameters.get("ExpectedBucketOwner").map_or(ACCOUNT, String::as_str);
-    if bucket.owner != expected || bucket.owner != ACCOUNT {
-        return Err(Refusal::new(403, "AccessDenied", "Access Denied"));
-    }
+    check(account, call)?;
+    let (name, keys, now) = (call.get("Bucket"), account.script.keys, account.clock.now());
+    let clock = account.clock;
+    let Some(bucket) = account.buckets.get_mut(name) else { return Err(no_such_bucket()) };
     match call.operation.as_str() {
         "HeadBucket" => {}
-        "HeadObject" if bucket.holds(call.get("Key")) => {}
-        "HeadObject" => return Err(Refusal::new(404, "NotFound", "Not Found")),
         "PutPublicAccessBlock" => bucket.private = call.get("Body").matches(">true<").count() == 4,
         "GetBucketTagging" => return tagging(bucket),
+        "PutBucketTagging" => put_tagging(bucket, call.get("Body"))?,
         "PutObject" => {
             let bytes = call.get("ContentLength").parse().unwrap_or_default();
             let version = Version { bytes, content: call.content.clone(), ..Version::default() };
             account.put(name, call.get("Key"), version);
         }
-        // Of its answer only whether there is one: nobody asks for more than no keys.
-        "ListObjectsV2" if call.get("max-keys") == "0" => {
-            return Ok(tag("ListBucketResult", &text("KeyCount", "0")));
+        "ListObjectsV2" => return lists::objects(bucket, call, keys, |at| clock.written(at.unwrap_or(now))),
+        "ListObjectVersions" => {
+            return lists::versions(bucket, call, keys, |at| clock.written(at.unwrap_or(now)));
         }
-        "ListObjectVersions" => return Ok(lists::versions(bucket, call, keys)),
         "DeleteObjects" => return delete_objects(account, call),
         "DeleteBucket" if bucket.is_empty() => account.unmake("AWS::S3::Bucket", name),
         "DeleteBucket" => {
@@ -56,6 +50,21 @@ pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
         _ => return Err(unknown(call)),
     }
     Ok(String::new())
+}
+
+/// What refuses every call to a bucket.
+pub(super) fn check(account: &mut Account, call: &Call) -> Result<(), Refusal> {
+    let bucket = account.buckets.get(call.get("Bucket")).ok_or_else(no_such_bucket)?;
+    // Fact: a call that names another owner than the bucket's is a 403.
+    let expected = call.parameters.get("ExpectedBucketOwner").map_or(ACCOUNT, String::as_str);
+    if bucket.owner != expected || bucket.owner != ACCOUNT {
+        return Err(Refusal::new(403, "AccessDenied", "Access Denied"));
+    }
+    account.slows_down(call).map_or(Ok(()), Err)
+}
+
+pub(super) fn no_such_bucket() -> Refusal {
+    Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist")
 }
 
 fn create_bucket(account: &mut Account, call: &Call) -> Reply {
@@ -96,6 +105,22 @@ fn create_bucket(account: &mut Account, call: &Call) -> Reply {
     }
 }
 
+/// Fact: the tags of a system can't be taken from a bucket: who sets tags has to send them as they are.
+fn put_tagging(bucket: &mut Bucket, body: &str) -> Result<(), Refusal> {
+    let pairs = between(body, "Key").into_iter().zip(between(body, "Value"));
+    let tags: BTreeMap<String, String> =
+        pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let of_system = |tags: &BTreeMap<String, String>| -> Vec<(String, String)> {
+        tags.clone().into_iter().filter(|(key, _)| key.starts_with("aws:")).collect()
+    };
+    if of_system(&tags) != of_system(&bucket.tags) {
+        let message = "System tags cannot be removed by requester";
+        return Err(Refusal::new(409, "OperationAborted", message));
+    }
+    bucket.tags = tags;
+    Ok(())
+}
+
 fn tagging(bucket: &Bucket) -> Reply {
     if bucket.tags.is_empty() {
         return Err(Refusal::new(404, "NoSuchTagSet", "The TagSet does not exist"));
@@ -104,7 +129,7 @@ fn tagging(bucket: &Bucket) -> Reply {
     Ok(tag("Tagging", &tag("TagSet", &tags.collect::<String>())))
 }
 
-/// Quietly: only what could not be deleted is told.
+/// Where it is asked to be quiet, only what could not be deleted is told.
 ///
 /// Fact: DeleteObjects answers 200 with an error a key.
 fn delete_objects(account: &mut Account, call: &Call) -> Reply {
@@ -112,13 +137,18 @@ fn delete_objects(account: &mut Account, call: &Call) -> Reply {
     if objects.is_empty() || objects.len() > MOST_KEYS {
         return Err(Refusal::new(400, "MalformedXML", "The XML you provided was not well-formed"));
     }
+    let quiet = between(call.get("Body"), "Quiet").first() == Some(&"true");
     let mut xml = String::new();
     for object in objects {
         let part = |name| between(object, name).first().map_or(String::new(), |&text| unescaped(text));
         let (key, id) = (part("Key"), part("VersionId"));
-        if let Some((code, message)) = delete_object(account, call.get("Bucket"), &key, &id) {
-            let place = text("Key", &key) + &text("VersionId", &id);
-            xml += &tag("Error", &(place + &text("Code", code) + &text("Message", message)));
+        let place = text("Key", &key) + &text("VersionId", &id);
+        match delete_object(account, call.get("Bucket"), &key, &id) {
+            Some((code, message)) => {
+                xml += &tag("Error", &(place + &text("Code", code) + &text("Message", message)));
+            }
+            None if quiet => {}
+            None => xml += &tag("Deleted", &place),
         }
     }
     Ok(tag("DeleteResult", &xml))
@@ -143,7 +173,7 @@ fn delete_object(
     if !id.is_empty() {
         held.versions.remove(&place);
     } else if held.unversioned {
-        held.versions.retain(|(held, _), _| held != key);
+        held.forget(key);
     } else {
         // Fact: in a versioned bucket a deletion without a version id deletes nothing: it adds a marker.
         account.put(bucket, key, Version { marker: true, ..Version::default() });

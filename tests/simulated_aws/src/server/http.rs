@@ -54,10 +54,12 @@ pub async fn read(stream: &mut Stream) -> Result<Option<HttpRequest>> {
 pub fn written(response: &HttpResponse, is_head: bool) -> Vec<u8> {
     let body = response.body().bytes().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {}\r\n", response.status(), reason(response.status().as_u16()));
-    for (name, value) in response.headers() {
+    for (name, value) in response.headers().iter().filter(|(name, _)| *name != "content-length") {
         head += &format!("{name}: {value}\r\n");
     }
-    head += &format!("content-length: {}\r\n\r\n", body.len());
+    // What answers a HEAD tells the length of a body that doesn't follow.
+    let told = response.headers().get("content-length").filter(|_| is_head);
+    head += &format!("content-length: {}\r\n\r\n", told.unwrap_or(&body.len().to_string()));
     let mut bytes = head.into_bytes();
     if !is_head {
         bytes.extend_from_slice(body);

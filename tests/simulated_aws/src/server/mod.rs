@@ -3,7 +3,7 @@
 //! HTTP/1.1 is spoken by hand: hyper's server is a feature that the SDK's own hyper lacks, and one more feature of
 //! hyper means one more build of the whole SDK.
 
-mod http;
+pub mod http;
 
 use crate::Aws;
 use crate::aws::Outcome;

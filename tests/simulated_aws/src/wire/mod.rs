@@ -4,6 +4,7 @@ mod request;
 mod response;
 mod xml;
 
+use bytes::Bytes;
 pub use request::call;
 pub use response::{cut, response};
 use std::collections::BTreeMap;
@@ -13,11 +14,30 @@ pub use xml::{between, tag, text};
 /// What a handler says: a body, or an error of its service.
 pub type Reply = Result<String, Refusal>;
 
+/// A reply with a status and headers of its own, such as S3's objects are told with.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers beside those of its service.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl From<String> for Answer {
+    fn from(body: String) -> Self {
+        Answer { status: 200, headers: Vec::new(), body: body.into() }
+    }
+}
+
 /// One call as it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// As in an ARN: `s3`, `cloudformation`.
     pub service: String,
+    /// Where it was sent, as its signature says. Empty where it bears none.
+    pub region: String,
     /// As the service's model calls it. Of a call that nobody knows: its method and path.
     pub operation: String,
     /// Flat: the members of a list are called `Tags.member.1.Key`, from 1 on, whatever the wire's format.
@@ -44,7 +64,7 @@ impl Call {
 
     /// Whether it can change anything.
     pub fn changes(&self) -> bool {
-        !["Describe", "List", "Get", "Head"].iter().any(|verb| self.operation.starts_with(verb))
+        !["Describe", "Filter", "Get", "Head", "List"].iter().any(|verb| self.operation.starts_with(verb))
     }
 
     /// The values of a list of strings.
@@ -75,7 +95,8 @@ impl Call {
             "PutPublicAccessBlock" => "PutBucketPublicAccessBlock",
             other => other,
         };
-        format!("{}:{action}", self.service)
+        let service = if self.service == "tagging" { "tag" } else { &self.service };
+        format!("{service}:{action}")
     }
 }
 
@@ -131,6 +152,19 @@ impl Refusal {
                 "ExpiredTokenException",
                 "The security token included in the request is expired",
             ),
+        }
+    }
+
+    /// Fact: what every service says in a region that isn't enabled.
+    pub fn disabled_region(service: &str) -> Self {
+        let message = "The security token included in the request is invalid";
+        match service {
+            "s3" => {
+                Refusal::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+            }
+            "cloudformation" | "iam" | "sts" => Refusal::new(403, "InvalidClientTokenId", message),
+            "lambda" => Refusal::new(403, "UnrecognizedClientException", message),
+            _ => Refusal::new(400, "UnrecognizedClientException", message),
         }
     }
 

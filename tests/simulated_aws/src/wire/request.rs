@@ -16,18 +16,19 @@ pub fn call(request: &HttpRequest) -> Call {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let content = request.body().bytes().unwrap_or_default();
     let labels: Vec<&str> = host.split('.').collect();
-    let service = scope(request).unwrap_or_else(|| labels[0].to_owned());
+    let (service, region) = scope(request).unwrap_or_else(|| (labels[0].to_owned(), String::new()));
     if service == "s3" {
         // The bucket is a label of the host, or, where the host has no place for it, the first part of the path.
         let (bucket, key) = match labels.get(1) {
             Some(&"s3") => (labels[0], path),
             _ => path.split_once('/').unwrap_or((path, "")),
         };
-        return s3(request, bucket, key, query, content);
+        return Call { region, ..s3(request, bucket, key, query, content) };
     }
     let body = String::from_utf8_lossy(content);
     let call = |operation: String, parameters| Call {
         service: service.clone(),
+        region: region.clone(),
         operation,
         parameters,
         content: Arc::default(),
@@ -37,12 +38,18 @@ pub fn call(request: &HttpRequest) -> Call {
         return call(operation.to_owned(), json(&body));
     }
     if service == "lambda" {
-        let name = path.strip_prefix("2015-03-31/functions/").and_then(|rest| rest.rsplit_once('/'));
+        if let Some(arn) = path.strip_prefix("2017-03-31/tags/").filter(|_| request.method() == "GET") {
+            return call("ListTags".to_owned(), [("FunctionName".to_owned(), decoded(arn))].into());
+        }
+        // `FUNCTION`, or `FUNCTION/WHAT`.
+        let rest = path.strip_prefix("2015-03-31/functions/").unwrap_or_default();
+        let (name, what) = rest.split_once('/').unwrap_or((rest, ""));
         let mut parameters = json(&body);
-        parameters.extend(name.map(|(name, _)| ("FunctionName".to_owned(), decoded(name))));
-        let operation = match (request.method(), name.map(|(_, what)| what)) {
-            ("GET", Some("configuration")) => "GetFunctionConfiguration".to_owned(),
-            ("PUT", Some("code")) => "UpdateFunctionCode".to_owned(),
+        parameters.insert("FunctionName".to_owned(), decoded(name));
+        let operation = match (request.method(), what) {
+            ("GET", "configuration") => "GetFunctionConfiguration".to_owned(),
+            ("PUT", "code") => "UpdateFunctionCode".to_owned(),
+            ("DELETE", "") => "DeleteFunction".to_owned(),
             (method, _) => format!("{method} /{path}"),
         };
         return call(operation, parameters);
@@ -52,11 +59,21 @@ pub fn call(request: &HttpRequest) -> Call {
     call(operation, parameters)
 }
 
-/// The service in the credential scope: `KEY/20261124/us-east-1/SERVICE/aws4_request`.
-fn scope(request: &HttpRequest) -> Option<String> {
+/// The service and the region in the credential scope: `KEY/20261124/REGION/SERVICE/aws4_request`.
+fn scope(request: &HttpRequest) -> Option<(String, String)> {
     let (_, scope) = request.headers().get("authorization")?.split_once("Credential=")?;
-    scope.split(',').next()?.split('/').nth(3).map(str::to_owned)
+    let mut parts = scope.split(',').next()?.split('/').skip(2);
+    let (region, service) = (parts.next()?, parts.next()?);
+    Some((service.to_owned(), region.to_owned()))
 }
+
+/// What S3's requests say in headers.
+const HEADERS: &[(&str, &str)] = &[
+    ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
+    ("x-amz-checksum-mode", "ChecksumMode"),
+    ("range", "Range"),
+    ("if-match", "IfMatch"),
+];
 
 fn s3(request: &HttpRequest, bucket: &str, key: &str, query: &str, content: &[u8]) -> Call {
     let header = |name: &str| request.headers().get(name).map(str::to_owned);
@@ -64,8 +81,8 @@ fn s3(request: &HttpRequest, bucket: &str, key: &str, query: &str, content: &[u8
     let operation = s3_operation(request.method(), key, &parameters);
     parameters.insert("Bucket".to_owned(), decoded(bucket));
     parameters.insert("Key".to_owned(), decoded(key));
-    if let Some(owner) = header("x-amz-expected-bucket-owner") {
-        parameters.insert("ExpectedBucketOwner".to_owned(), owner);
+    for (name, parameter) in HEADERS {
+        parameters.extend(header(name).map(|value| ((*parameter).to_owned(), value)));
     }
     let mut kept: Arc<[u8]> = Arc::default();
     if operation == "PutObject" {
@@ -78,12 +95,13 @@ fn s3(request: &HttpRequest, bucket: &str, key: &str, query: &str, content: &[u8
     } else {
         parameters.insert("Body".to_owned(), String::from_utf8_lossy(content).into_owned());
     }
-    Call { service: "s3".to_owned(), operation, parameters, content: kept }
+    Call { service: "s3".to_owned(), region: String::new(), operation, parameters, content: kept }
 }
 
 fn s3_operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> String {
     let has = |name| query.contains_key(name);
     let plain = query.keys().all(|name| name == "x-id");
+    let of_version = query.keys().all(|name| name == "x-id" || name == "versionId");
     let name = match (method, key.is_empty()) {
         ("HEAD", true) => "HeadBucket",
         ("HEAD", false) => "HeadObject",
@@ -92,6 +110,8 @@ fn s3_operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> St
         ("GET", true) if query.get("list-type").is_some_and(|it| it == "2") => "ListObjectsV2",
         ("GET", true) if has("tagging") => "GetBucketTagging",
         ("GET", true) if has("location") => "GetBucketLocation",
+        ("GET", false) if of_version => "GetObject",
+        ("PUT", true) if has("tagging") => "PutBucketTagging",
         ("PUT", true) if has("publicAccessBlock") => "PutPublicAccessBlock",
         ("PUT", true) if plain => "CreateBucket",
         ("DELETE", true) if plain => "DeleteBucket",

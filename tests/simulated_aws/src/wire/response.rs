@@ -1,7 +1,7 @@
 //! Responses, as each service writes them.
 
 use super::xml::{tag, text};
-use super::{Call, Refusal, Reply};
+use super::{Answer, Call, Refusal};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
@@ -13,32 +13,37 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// The response that says it.
-pub fn response(call: &Call, reply: Reply) -> HttpResponse {
+pub fn response(call: &Call, reply: Result<Answer, Refusal>) -> HttpResponse {
     let is_query = ["cloudformation", "iam", "sts"].contains(&call.service.as_str());
     let operation = &call.operation;
-    let status = reply.as_ref().err().map_or(200, |refusal| refusal.status);
+    let status = reply.as_ref().map_or_else(|refusal| refusal.status, |answer| answer.status);
+    let headers = reply.as_ref().map(|answer| answer.headers.clone()).unwrap_or_default();
     let code = reply.as_ref().err().map(|refusal| refusal.code.clone());
     let body = match reply {
         // Fact: a HEAD has no body, so no code either.
-        _ if operation.starts_with("Head") => String::new(),
-        Ok(result) if is_query => {
-            tag(&format!("{operation}Response"), &tag(&format!("{operation}Result"), &result))
+        _ if operation.starts_with("Head") => Bytes::new(),
+        Ok(answer) if is_query => {
+            let result = String::from_utf8_lossy(&answer.body);
+            tag(&format!("{operation}Response"), &tag(&format!("{operation}Result"), &result)).into()
         }
-        Ok(body) => body,
+        Ok(answer) => answer.body,
         Err(Refusal { code, message, .. }) if is_query => {
             let error = text("Type", "Sender") + &text("Code", &code) + &text("Message", &message);
-            tag("ErrorResponse", &tag("Error", &error))
+            tag("ErrorResponse", &tag("Error", &error)).into()
         }
         Err(Refusal { code, message, .. }) if call.service == "s3" => {
-            tag("Error", &(text("Code", &code) + &text("Message", &message)))
+            tag("Error", &(text("Code", &code) + &text("Message", &message))).into()
         }
-        Err(Refusal { code, message, .. }) => json!({"__type": code, "message": message}).to_string(),
+        Err(Refusal { code, message, .. }) => json!({"__type": code, "message": message}).to_string().into(),
     };
     let mut response = HttpResponse::new(status_of(status), SdkBody::from(body));
     if call.service == "s3" || is_query {
         response.headers_mut().insert("content-type", "application/xml");
     } else if let Some(code) = code {
         response.headers_mut().insert("x-amzn-errortype", code);
+    }
+    for (name, value) in headers {
+        response.headers_mut().insert(name, value);
     }
     response
 }

@@ -149,3 +149,21 @@ async fn throttling_says_rate_exceeded_in_each_services_own_code() {
     assert_eq!(refusal(stream), throttled("ThrottlingException"));
     stacks.send().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn create_stack_gives_the_stack_its_tags_at_once_and_refuses_a_name_that_is_taken() {
+    let bench = Bench::new();
+    let create = |token: &str| {
+        let tag = cfn::Tag::builder().key("team").value("rows").build();
+        let request = bench.cloudformation.create_stack().stack_name(STACK).template_body(TEMPLATE);
+        request.tags(tag).capabilities(cfn::Capability::CapabilityNamedIam).client_request_token(token).send()
+    };
+    create("one").await.unwrap();
+    let stack = bench.stack().await;
+    assert_eq!((stack.stack_status(), stack.tags().len()), (Some(&cfn::StackStatus::CreateInProgress), 1));
+    // The same request once more is no other.
+    create("one").await.unwrap();
+    assert_eq!(refusal(create("two").await).0, "AlreadyExistsException");
+    wait(300).await;
+    assert_eq!(bench.status(), "CREATE_COMPLETE");
+}

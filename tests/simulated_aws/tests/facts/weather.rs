@@ -9,6 +9,7 @@ use std::time::Duration;
 fn call(operation: &str) -> Call {
     Call {
         service: "cloudformation".to_owned(),
+        region: "us-east-1".to_owned(),
         operation: operation.to_owned(),
         parameters: std::collections::BTreeMap::new(),
         content: Arc::default(),
