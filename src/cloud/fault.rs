@@ -20,6 +20,10 @@ const THROTTLES: &[&str] = &[
     "RequestThrottled",
 ];
 
+/// S3's code for a bucket that somebody else makes or removes right now, or whose name was given up a moment ago: that
+/// can last for up to an hour.
+const BUSY: &str = "OperationAborted";
+
 /// Codes that mean: these credentials were good once, and no longer are, or aren't known any more.
 const EXPIRED: &[&str] = &[
     "ExpiredToken",
@@ -288,6 +292,24 @@ fn is_of_credentials(code: &str) -> bool {
     EXPIRED.contains(&code) || UNUSABLE.contains(&code)
 }
 
+/// Whether a bucket has no tags at all.
+pub fn has_no_tags<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    error.as_service_error().and_then(|service| service.code()) == Some("NoSuchTagSet")
+}
+
+/// Whether a region doesn't know credentials that are good elsewhere: the account hasn't enabled it.
+pub fn is_not_enabled<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    const CODES: &[&str] =
+        &["InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"];
+    error.as_service_error().and_then(|service| service.code()).is_some_and(|code| CODES.contains(&code))
+}
+
 /// Whether the same call may go through later.
 pub fn is_transient<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
@@ -301,10 +323,15 @@ where
             // 501 means never: an emulator's word for what it doesn't have.
             status >= 500 && status != 501
                 || status == 429
-                || service.err().code().is_some_and(|code| THROTTLES.contains(&code))
+                || service.err().code().is_some_and(|code| THROTTLES.contains(&code) || code == BUSY)
         }
         _ => false,
     }
+}
+
+/// Whether S3's answer says that there were too many calls: a 503, whatever its code.
+pub fn says_slow_down(response: &HttpResponse) -> bool {
+    matches!(response.status().as_u16(), 429 | 503)
 }
 
 /// Whether the service says that the thing isn't there.

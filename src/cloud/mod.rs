@@ -5,7 +5,9 @@ pub mod bucket;
 pub mod calls;
 pub mod credentials;
 pub mod fault;
+pub mod paced;
 pub mod reason;
+pub mod regions;
 pub mod renewal;
 
 use crate::error::{Error, Kind};
@@ -25,7 +27,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use calls::Calls;
-use credentials::{Chain, DEFAULT_PROFILE};
+use credentials::{Chain, DEFAULT_PROFILE, Together};
 use futures_util::future::BoxFuture;
 use renewal::Renewal;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
+    /// Resource Groups Tagging.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 /// Who calls.
@@ -99,6 +103,7 @@ impl Clients {
             lambda: client!(aws_sdk_lambda, config, calls, renewal),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sts: client!(aws_sdk_sts, config, calls, renewal),
+            tagging: client!(aws_sdk_resourcegroupstagging, config, calls, renewal),
         })
     }
 
@@ -111,6 +116,19 @@ impl Clients {
             arn: answer.arn().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// The same for other regions, each to be used at once with the others. Clients of each have a memory of their own of
+/// whether its credentials are good: a region that isn't enabled refuses what is good elsewhere.
+pub fn everywhere(config: &SdkConfig, regions: &[String]) -> Vec<SdkConfig> {
+    let provider = config.credentials_provider();
+    let together = provider.map(|provider| SharedCredentialsProvider::new(Together::new(provider)));
+    let in_region = |region: &String| {
+        let mut builder = config.to_builder().region(Region::new(region.clone()));
+        builder.set_credentials_provider(together.clone());
+        builder.build()
+    };
+    regions.iter().map(in_region).collect()
 }
 
 /// The configuration for a place. `endpoint` is the local cloud's, where it is meant.
