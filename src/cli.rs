@@ -1,5 +1,9 @@
 //! What was typed. What it means is settled in `settings`.
 
+mod fleet;
+
+pub use fleet::{Choice, Extend, List, Reap, Reaper, ReaperDown, ReaperUp};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From nothing to a running Kinesis → Firehose → Lambda → S3 pipeline in one CloudFormation stack, and back.
@@ -116,8 +120,15 @@ pub enum Verb {
     Status(Status),
     /// Tear an environment down, with its data, until nothing is left
     Down(Down),
-    /// List the environments of this account and region
-    List,
+    /// List the environments of this account and region: what to look at comes first
+    List(List),
+    /// Let an environment live longer than its `--ttl` said
+    Extend(Extend),
+    /// Tear down every environment whose time is up
+    Reap(Reap),
+    /// Look after the account's own reaper, which does the same by itself
+    #[command(subcommand)]
+    Reaper(Reaper),
     /// Send trades to the data stream
     Produce(Produce),
     /// Show the rows that landed in the bucket
@@ -139,7 +150,12 @@ impl Verb {
             Verb::Plan(_) => "plan",
             Verb::Status(_) => "status",
             Verb::Down(_) => "down",
-            Verb::List => "list",
+            Verb::List(_) => "list",
+            Verb::Extend(_) => "extend",
+            Verb::Reap(_) => "reap",
+            Verb::Reaper(Reaper::Up(_)) => "reaper up",
+            Verb::Reaper(Reaper::Status) => "reaper status",
+            Verb::Reaper(Reaper::Down(_)) => "reaper down",
             Verb::Produce(_) => "produce",
             Verb::Results(_) => "results",
             Verb::Render(_) => "render",
@@ -228,6 +244,9 @@ pub struct Means {
     /// Mark it as short-lived: a change of code alone goes past CloudFormation [else the file's `ephemeral`]
     #[arg(long)]
     pub ephemeral: bool,
+    /// How long it lives: 30m to 365d from now, or none; then `reap` tears it down [else the file's `ttl`, as it is]
+    #[arg(long, value_name = "DURATION")]
+    pub ttl: Option<String>,
     /// Protect it: `down` refuses, stream and bucket can't be replaced [else the file's `protected`, as it is]
     #[arg(long, conflicts_with_all = ["no_protect", "ephemeral"])]
     pub protect: bool,
@@ -290,7 +309,9 @@ pub struct Status {
 #[command(after_help = "\
 Examples:
   kinesis-stack down --local
-  kinesis-stack down --env pr-42 --yes")]
+  kinesis-stack down --env pr-42 --yes --proof nothing-left.json
+  kinesis-stack down --env dev --export rows/    download the bucket first
+  kinesis-stack down --env dev --keep-data       leave the bucket; `up --adopt` takes it over again")]
 pub struct Down {
     /// Answer every question with yes; without it and without a terminal, data is never deleted
     #[arg(short, long)]
@@ -301,6 +322,15 @@ pub struct Down {
     /// The role that CloudFormation acts under [else the file's `role-arn`, the stack's]
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
+    /// Leave the bucket with all that it holds; `up --adopt` takes it over again
+    #[arg(long)]
+    pub keep_data: bool,
+    /// Download what the bucket holds into this directory first, each object verified
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<String>,
+    /// Write what was asked and answered at the end to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub proof: Option<String>,
 }
 
 /// `produce`

@@ -3,6 +3,7 @@
 //! In `--output json` each event is one line: `time`, `code`, `env`, and the fields of its variant. Codes and
 //! fields are part of the contract: add to them, never change them.
 
+use crate::error::Error;
 use crate::stack::diagnose::Diagnosis;
 use crate::stack::plan::{Operation, Plan};
 use crate::stack::status::StackStatus;
@@ -73,8 +74,21 @@ pub enum Event {
     LegReady { leg: String, name: String, seconds: f64 },
     /// What `down` is about to remove.
     Removal { stack: String, resources: Vec<Removed>, bucket: Option<String>, data: Option<DataFound> },
-    /// Objects are being deleted from a bucket: so many versions and bytes so far.
-    Emptying { bucket: String, versions: u64, bytes: u64 },
+    /// Objects are being deleted from a bucket: so many versions and bytes so far, and how many there were where that
+    /// is known. At most twice a second.
+    Emptying {
+        bucket: String,
+        versions: u64,
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        versions_per_second: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds_left: Option<f64>,
+    },
     /// The bucket holds nothing any more.
     Emptied { bucket: String, versions: u64, bytes: u64, seconds: f64 },
     /// The environment's bucket, which its stack left behind, was removed.
@@ -83,12 +97,53 @@ pub enum Event {
     EmptyingAgain { bucket: String, attempt: u32 },
     /// A service was asked whether something of the environment is left.
     Checked { service: String, name: String, left: bool },
+    /// Objects are being downloaded into a directory: so many and so many bytes so far.
+    Exporting { bucket: String, directory: String, objects: u64, bytes: u64 },
+    /// All that the bucket holds lies in the directory.
+    Exported(Exported),
+    /// Something that the environment had left behind was removed.
+    LeftoverRemoved { service: String, name: String },
+    /// Something bears a name of the environment's and isn't its own: it is left alone.
+    NotOurs { service: String, name: String, because: String },
+    /// Somebody brought the environment up again while it was torn down: that is left alone.
+    BroughtUpAgain { stack: String, stack_id: String },
+    /// Processors' zips that no environment uses any more were removed; with the last environment, their bucket too.
+    ArtifactsRemoved { bucket: String, zips: u64, bucket_removed: bool },
     /// How far the producer is.
     Producing(Produced),
     /// How many rows have landed so far.
     WaitingForRows { rows: u64, wanted: u64 },
     /// The rows that landed were printed.
     RowsRead(RowsRead),
+    /// The time of an environment that is brought up is over: the next `reap` takes it.
+    Expired { stack: String, expires: String },
+    /// An environment's time was changed. `before`: what it was, `expires`: what it is; `null`: it ends never.
+    Extended { stack: String, before: Option<String>, expires: Option<String> },
+    /// A region could not be asked for its environments.
+    RegionUnread { region: String, error: Error },
+    /// What `reap` is about to tear down.
+    Due { environments: Vec<Due> },
+    /// An environment whose time is over is being torn down. What happens to it is told under its own name.
+    Reaping { env: String, region: String, expires: String },
+    /// It is gone.
+    Reaped { env: String, region: String, seconds: f64 },
+    /// It could not be torn down.
+    NotReaped { env: String, region: String, error: Error },
+    /// Its time is over, but it stays.
+    LeftAlone { env: String, region: String, because: String },
+    /// The binary that becomes the reaper's function is at hand, packed.
+    ReaperReady { sha256: String, bytes: u64, architecture: String },
+    /// A run of the deployed reaper has ended: what became of the environments whose time was over. `interrupted`: for
+    /// want of time the next run looks after them. `error`: why the run itself failed, where it did.
+    ReaperRan {
+        reaped: Vec<String>,
+        failed: Vec<String>,
+        left_alone: Vec<String>,
+        interrupted: Vec<String>,
+        seconds: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// A call to a service ended (shown with `-v`). `attempt` counts from 1.
     Call { service: String, operation: String, attempt: u32, outcome: String, milliseconds: u64 },
     /// The command reached its end. Always the last line of a command that did.
@@ -183,6 +238,35 @@ pub enum Progress {
     Failed,
 }
 
+/// An environment whose time is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Due {
+    /// The environment's name.
+    pub env: String,
+    /// Its region.
+    pub region: String,
+    /// When its time was over, RFC 3339.
+    pub expires: String,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What became of all environments whose time was over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Reckoning {
+    /// All whose time was over.
+    pub due: usize,
+    /// They are gone.
+    pub reaped: usize,
+    /// They stay: somebody else is at work on them, or they were extended or protected meanwhile.
+    pub left_alone: usize,
+    /// Nothing was done, since only a look was asked for.
+    pub dry_run: bool,
+}
+
 /// A resource that `down` removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -208,6 +292,30 @@ pub struct DataFound {
     pub newest: Option<String>,
     /// Whether all was counted. A large bucket is counted in part.
     pub complete: bool,
+}
+
+/// What was downloaded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Exported {
+    /// From which bucket.
+    pub bucket: String,
+    /// Into which directory.
+    pub directory: String,
+    /// Objects that lie there now.
+    pub objects: u64,
+    /// Their size together.
+    pub bytes: u64,
+    /// How many of them lay there already, and were the same.
+    pub present: u64,
+    /// How many could be compared by nothing but their size: S3 knew no checksum of theirs.
+    pub by_size_alone: u64,
+    /// How many were deleted between the listing and the reading.
+    pub gone: u64,
+    /// How many have keys that can't be names of files: the manifest tells what they are called.
+    pub renamed: u64,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// The producer's account: `sent` records were accepted by the stream, each exactly once as far as it said.
@@ -273,9 +381,21 @@ pub struct Done {
     /// Which resources took the time, first to last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub critical_path: Vec<PathStep>,
+    /// When the environment's time is over, RFC 3339. Left out where it never is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// What became of the environments whose time was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reckoning: Option<Reckoning>,
     /// All that was asked for and found gone, as `service name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked: Option<Vec<String>>,
+    /// What was kept on purpose, as `bucket name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
+    /// What was downloaded before it went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exported: Option<Exported>,
     /// Seconds from the first call to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
@@ -305,6 +425,11 @@ pub struct Question {
 pub trait Reporter: Send + Sync {
     /// Something happened. Must be quick and must not fail.
     fn tell(&self, event: &Event);
+
+    /// The same for one of many environments that a command is at work on: for whoever wants to know all.
+    fn tell_of(&self, env: &str, event: &Event) {
+        let _ = (env, event);
+    }
 
     /// Asks, and blocks until there is an answer. `None` where nobody is there to answer.
     fn ask(&self, question: &Question) -> Option<bool>;

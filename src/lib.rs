@@ -5,7 +5,9 @@
 //! | room | job |
 //! |---|---|
 //! | [`error`] | every way to end other than well, and its exit code |
+//! | [`files`] | files that are written whole, or not at all |
 //! | [`signals`] | SIGINT and SIGTERM, counted |
+//! | [`clock`] | what time it is |
 //! | [`cli`] | what was typed |
 //! | [`environment`] | every physical name and tag |
 //! | [`template`] | the CloudFormation template |
@@ -15,6 +17,7 @@
 //! | [`artifact`] | the processor's zip |
 //! | [`local`] | the local cloud |
 //! | [`stack`], [`data`] | the engines: all that reads or changes an account |
+//! | [`reaper`] | this program as a function on AWS, which reaps by itself |
 //! | [`report`] | all that prints |
 //! | [`commands`], [`demo`] | one verb, from settings to exit code |
 //!
@@ -25,6 +28,7 @@
 
 pub mod artifact;
 pub mod cli;
+pub mod clock;
 pub mod cloud;
 pub mod commands;
 pub mod data;
@@ -32,7 +36,9 @@ pub mod demo;
 pub mod environment;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod local;
+pub mod reaper;
 pub mod report;
 pub mod settings;
 pub mod signals;

@@ -5,6 +5,7 @@
 //! that the caller chooses.
 
 mod backoff;
+mod download;
 mod format;
 mod objects;
 mod pace;
@@ -18,6 +19,7 @@ mod wait;
 #[cfg(test)]
 mod testing;
 
+pub use download::download;
 pub use objects::{Landed, ResultsQuery, list};
 pub use produce::{ProduceOptions, produce};
 pub use results::{ResultsSummary, print_rows};

@@ -66,6 +66,10 @@ impl Reporter for InPipeline {
         self.runner.after(event);
     }
 
+    fn tell_of(&self, env: &str, event: &Event) {
+        self.reporter.tell_of(env, event);
+    }
+
     fn ask(&self, _: &Question) -> Option<bool> {
         None
     }

@@ -3,53 +3,19 @@
 
 use crate::error::{Error, Kind};
 use crate::event::Done;
+use crate::files;
 use anyhow::Result;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Before anything is done: whether such a file can be written at all.
 pub fn check(path: &Path) -> Result<()> {
-    let bad = |cause: String| {
-        Err(Error::new(Kind::BadInput, format!("cannot write --dotenv {}", path.display()))
-            .because(cause)
-            .remedy("For instance: --dotenv outputs.env")
-            .into())
-    };
-    if path.file_name().is_none() || path.is_dir() || !directory(path).is_dir() {
-        return bad("it has to be a file in a directory that is there".to_owned());
-    }
-    if is_special(path) {
-        return Ok(());
-    }
-    let target = resolved(path);
-    let beside = beside(&target);
-    let tried = std::fs::File::create_new(&beside).and_then(|_| std::fs::remove_file(&beside));
-    match tried {
-        Ok(()) => Ok(()),
-        Err(error) => bad(error.to_string()),
-    }
-}
-
-/// A device or a pipe: there is nothing to replace, so that it is written to.
-fn is_special(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
-}
-
-/// Where a link leads to; the path itself where it is none.
-fn resolved(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// A name of our own in the same directory.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    directory(path).join(format!(".{name}.{}-{:08x}", std::process::id(), fastrand::u32(..)))
+    files::check(path, "--dotenv", "--dotenv outputs.env")
 }
 
 /// Writes the outputs: whole, or not at all.
 pub fn write(path: &Path, done: &Done) -> Result<()> {
     let text = render(done)?;
-    let written = replace(path, text.as_bytes());
+    let written = files::replace(path, text.as_bytes());
     written.map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write --dotenv {}", path.display()))
             .because(error.to_string())
@@ -77,25 +43,6 @@ fn render(done: &Done) -> Result<String> {
         text.push_str(&format!("KINESIS_STACK_{name}={value}\n"));
     }
     Ok(text)
-}
-
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    if is_special(path) {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(content);
-    }
-    let path = resolved(path);
-    let beside = beside(&path);
-    let written = std::fs::File::create_new(&beside)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, &path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The words of an output's name, in lower case: `BucketName` is `bucket` and `name`.
@@ -153,31 +100,5 @@ mod tests {
         assert!(error.to_string().contains("BucketName"), "{error}");
         assert!(std::fs::read_to_string(&path).unwrap().contains("a=b c"), "what was there stays");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn links_are_followed_and_devices_stay_what_they_are() {
-        let directory = tempfile::tempdir().unwrap();
-        let (target, link) = (directory.path().join("real.env"), directory.path().join("link.env"));
-        std::fs::write(&target, "OLD=1\n").unwrap();
-        std::os::unix::fs::symlink("real.env", &link).unwrap();
-        write(&link, &done("a")).unwrap();
-        assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert!(std::fs::read_to_string(&target).unwrap().contains("BUCKET_NAME=a"));
-        let null = directory.path().join("null");
-        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
-        check(&null).unwrap();
-        write(&null, &done("a")).unwrap();
-        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
-    }
-
-    #[test]
-    fn what_can_not_be_written_is_bad_input_before_anything_is_done() {
-        let directory = tempfile::tempdir().unwrap();
-        check(&directory.path().join("new.env")).unwrap();
-        check(Path::new("outputs.env")).unwrap();
-        for bad in [directory.path().to_owned(), directory.path().join("nowhere/outputs.env")] {
-            assert_eq!(Error::of(&check(&bad).unwrap_err()).kind, Kind::BadInput);
-        }
     }
 }

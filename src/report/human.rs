@@ -1,10 +1,10 @@
 //! Events for people: live progress on a terminal, plain lines elsewhere.
 
-use super::fit::{Page, middle};
+use super::fit::Page;
 use super::live::{Live, Screen};
 use super::{Look, Paint, Pipeline, Table, Verbosity, failure, words};
 use crate::error::Error;
-use crate::event::{Done, Event, NextStep, Progress, Question, Reporter, ResourceEvent, Usual};
+use crate::event::{Done, Event, NextStep, Progress, Question, Reckoning, Reporter, ResourceEvent, Usual};
 use console::measure_text_width;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
@@ -32,8 +32,27 @@ struct State {
     subject: Option<Event>,
     /// The last count of rows that was said.
     rows: Option<u64>,
+    /// When a log was last told how far the emptying of a bucket is.
+    emptying: Every,
     /// How long what was begun usually takes: told once more when it has ended.
     usual: BTreeMap<String, Usual>,
+}
+
+/// A line in a log each ten seconds, by the clock of what is told.
+#[derive(Default)]
+struct Every {
+    last: f64,
+}
+
+impl Every {
+    fn is_due(&mut self, seconds: Option<f64>) -> bool {
+        let Some(seconds) = seconds else { return false };
+        // A clock that stands before the last line is another one's.
+        let last = if seconds < self.last { 0.0 } else { self.last };
+        let is_due = seconds - last >= 10.0;
+        self.last = if is_due { seconds } else { last };
+        is_due
+    }
 }
 
 impl Human {
@@ -61,6 +80,7 @@ impl Human {
                 asking: false,
                 subject: None,
                 rows: None,
+                emptying: Every::default(),
                 usual: BTreeMap::new(),
             }),
         }
@@ -162,6 +182,24 @@ pub fn outputs(outputs: &BTreeMap<String, String>, paint: Paint, width: Option<u
     text
 }
 
+/// The end of `down`: what is known to be gone, and what stays on purpose.
+fn torn_down(done: &Done, changed: bool, stack: &str, seconds: &str, paint: Paint) -> String {
+    let good = paint.good("✓");
+    let kept = done.kept.join(", ");
+    match (changed, &done.checked) {
+        // Somebody has brought it up again meanwhile.
+        (_, None) if changed => format!("{good} {stack} was deleted{seconds}"),
+        (true, asked) => {
+            let asked = asked.as_ref().map_or(0, Vec::len);
+            let asked = words::count(u64::try_from(asked).unwrap_or_default(), "kind");
+            let kept = if kept.is_empty() { kept } else { format!("; {kept} stays") };
+            format!("{good} {stack} is gone: {asked} of leftovers looked for, none found{kept}{seconds}")
+        }
+        (false, _) if kept.is_empty() => format!("{good} {stack} is not there, and nothing is left of it"),
+        (false, _) => format!("{good} {stack} is not there; {kept} stays"),
+    }
+}
+
 /// The line that says that a command has reached its end.
 fn ending(done: &Done, paint: Paint) -> Option<String> {
     let stack = done.stack.as_deref().unwrap_or_default();
@@ -169,17 +207,34 @@ fn ending(done: &Done, paint: Paint) -> Option<String> {
     let good = paint.good("✓");
     match (done.command.as_str(), done.changed) {
         ("up", Some(true)) => Some(format!("{good} {stack} is up{seconds}")),
-        ("down", Some(true)) => {
-            let asked = done.checked.as_ref().map_or(0, Vec::len);
-            let asked = words::count(u64::try_from(asked).unwrap_or_default(), "kind");
-            Some(format!("{good} {stack} is gone: {asked} of leftovers looked for, none found{seconds}"))
-        }
-        ("down", _) => Some(format!("{good} {stack} is not there, and nothing is left of it")),
+        ("down", Some(changed)) => Some(torn_down(done, changed, stack, &seconds, paint)),
+        ("down", None) => None,
+        ("reap", _) => done.reckoning.map(|it| reckoned(it, &seconds, paint)),
+        ("reaper up", Some(true)) => Some(format!("{good} {stack} is up{seconds}")),
+        ("reaper down", Some(true)) => Some(format!("{good} {stack} is gone{seconds}")),
+        ("reaper down", _) => Some(format!("{good} {stack} is not there")),
         ("local stop", Some(false)) => Some("The local cloud was not running".to_owned()),
         ("produce", _) => {
             done.produced.as_ref().map(|produced| format!("{good} {}", words::produced_so_far(produced)))
         }
         _ => None,
+    }
+}
+
+/// What became of the environments whose time was over.
+fn reckoned(it: Reckoning, seconds: &str, paint: Paint) -> String {
+    let alone = match it.left_alone {
+        0 => String::new(),
+        left => format!(", {} left alone", words::count(left as u64, "environment")),
+    };
+    match (it.dry_run, it.reaped) {
+        (true, _) if it.due > 0 => "Nothing was done: that was a dry run".to_owned(),
+        (_, 0) if it.due == 0 => {
+            format!("{} There is nothing whose time is over", paint.good("✓"))
+        }
+        (_, n) => {
+            format!("{} {} reaped{alone}{seconds}", paint.good("✓"), words::count(n as u64, "environment"))
+        }
     }
 }
 
@@ -196,14 +251,22 @@ impl Reporter for Human {
         if self.verbosity < needed {
             match event {
                 // What a question is about has to be seen by who answers it.
-                Event::Plan(_) | Event::Removal { .. } => state.subject = Some(event.clone()),
-                Event::OperationStarted { .. } => state.subject = None,
+                Event::Plan(_) | Event::Removal { .. } | Event::Due { .. } => {
+                    state.subject = Some(event.clone())
+                }
+                Event::OperationStarted { .. } | Event::Reaping { .. } => state.subject = None,
                 _ => {}
             }
             return;
         }
         if let Event::WaitingForRows { rows, .. } = event
             && state.rows.replace(*rows) == Some(*rows)
+        {
+            return;
+        }
+        if let Event::Emptying { seconds, .. } = event
+            && matches!(state.err, Screen::Plain(_))
+            && !state.emptying.is_due(*seconds)
         {
             return;
         }
@@ -220,11 +283,6 @@ impl Reporter for Human {
             (Screen::Live(live), Event::Resource(resource)) => live.resource(resource),
             // Its moving lines say the same.
             (Screen::Live(live), Event::Waiting { resources }) => live.set_clocks(resources),
-            (Screen::Live(live), Event::Emptying { bucket, versions, bytes }) => {
-                let done = format!("{} ({})", words::count(*versions, "object"), words::size(*bytes));
-                let bucket = if page.is_narrow() { middle(bucket, 32) } else { bucket.clone() };
-                live.current(&format!("Emptying {bucket}: {done}"));
-            }
             // Rows are about to follow on stdout: no moving line may stand where they go.
             (screen @ Screen::Live(_), Event::WaitingForRows { rows, wanted }) if rows >= wanted => {
                 screen.clear()
@@ -232,6 +290,7 @@ impl Reporter for Human {
             (
                 Screen::Live(live),
                 Event::Producing(_)
+                | Event::Emptying { .. }
                 | Event::WaitingForRows { .. }
                 | Event::ProcessorBuilding { .. }
                 | Event::LocalInstalling { .. }
@@ -257,6 +316,19 @@ impl Reporter for Human {
                     screen.line(&line);
                 }
             }
+        }
+    }
+
+    fn tell_of(&self, env: &str, event: &Event) {
+        // Many at once: a moving line for each would be none for anybody.
+        if self.verbosity < Verbosity::Verbose {
+            return;
+        }
+        let mut state = self.lock();
+        let page = state.err.page(self.paint);
+        if let Some(text) = words::line(event, page) {
+            let lines: Vec<String> = text.lines().map(|line| format!("{env}: {line}")).collect();
+            state.err.line(&lines.join("\n"));
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Look, Verbosity, human};
 use crate::error::Error;
 use crate::event::{Event, Question, Reporter};
 use serde_json::{Map, Value, json};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// Writes one JSON object a line.
@@ -19,6 +19,8 @@ struct State {
     out: Box<dyn Write + Send>,
     /// The stack that was last acted on: a failure names it.
     stack: Option<(String, String)>,
+    /// Why lines were lost, where some were.
+    lost: Option<String>,
 }
 
 impl JsonLines {
@@ -28,7 +30,7 @@ impl JsonLines {
             env: env.to_owned(),
             verbosity: look.verbosity,
             interactive: look.interactive,
-            state: Mutex::new(State { out, stack: None }),
+            state: Mutex::new(State { out, stack: None, lost: None }),
         }
     }
 
@@ -55,8 +57,18 @@ impl JsonLines {
         line.insert("env".to_owned(), json!(self.env));
         line.extend(fields.into_iter().filter(|(name, _)| name != "code"));
         let mut state = self.lock();
-        // A reader that went away must not stop a deployment half-way.
-        let _ = writeln!(state.out, "{}", Value::Object(line)).and_then(|()| state.out.flush());
+        // Neither a reader that went away nor a full disk may stop a deployment half-way; the latter is told at the end.
+        let written = writeln!(state.out, "{}", Value::Object(line)).and_then(|()| state.out.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            state.lost = Some(error.to_string());
+        }
+    }
+
+    /// Why lines were lost, where some were: whoever reads the rest mustn't take it for the whole.
+    pub fn lost(&self) -> Option<String> {
+        self.lock().lost.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -86,6 +98,17 @@ impl Reporter for JsonLines {
         }
     }
 
+    fn tell_of(&self, env: &str, event: &Event) {
+        let is_call = matches!(event, Event::Call { .. });
+        if self.verbosity == Verbosity::Quiet || is_call && self.verbosity < Verbosity::Verbose {
+            return;
+        }
+        if let Ok(Value::Object(mut fields)) = serde_json::to_value(event) {
+            fields.insert("env".to_owned(), json!(env));
+            self.write(fields);
+        }
+    }
+
     fn ask(&self, question: &Question) -> Option<bool> {
         self.interactive.then(|| human::ask_at_terminal(question))
     }
@@ -111,6 +134,28 @@ mod tests {
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+
+    struct Full(ErrorKind);
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_swallowed_are_known_and_a_reader_that_left_misses_none() {
+        let look = Look::new(Output::Json, Color::Never, false, false, Ci::Off);
+        for (kind, is_lost) in [(ErrorKind::StorageFull, true), (ErrorKind::BrokenPipe, false)] {
+            let lines = JsonLines::new(&look, "dev", Box::new(Full(kind)));
+            lines.tell(&Event::LocalStopped);
+            assert_eq!(lines.lost().is_some(), is_lost, "{kind}");
         }
     }
 

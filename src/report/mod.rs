@@ -5,10 +5,12 @@ pub mod dotenv;
 mod echo;
 mod failure;
 mod fit;
+mod fleet;
 mod human;
 mod json;
 mod live;
 mod plan;
+mod reaper;
 mod resource;
 #[cfg(test)]
 mod schema;
@@ -26,7 +28,7 @@ use crate::cli::{Ci, Color, Output};
 use crate::error::Error;
 use crate::event::Reporter;
 use crate::local;
-use crate::stack::fleet::Listed;
+use crate::stack::fleet::Seen;
 use crate::stack::inspect::Inspection;
 use crate::stack::plan::Plan;
 use ci::{InPipeline, Runner};
@@ -112,6 +114,12 @@ pub enum Stdout {
     Data,
 }
 
+/// Where the events of a function on AWS go: stdout, a JSON object each, which is its log.
+pub fn function_log(env: &str) -> Arc<dyn Reporter> {
+    let look = Look::new(Output::Json, Color::Never, false, false, Ci::Off);
+    Arc::new(JsonLines::new(&look, env, Box::new(io::stdout())))
+}
+
 /// Prints what a command of one environment says.
 #[derive(Clone)]
 pub struct Printer {
@@ -161,6 +169,11 @@ impl Printer {
         }
     }
 
+    /// Why something that programs read could not be written, where that happened.
+    pub fn lost(&self) -> Option<String> {
+        self.json.as_ref().and_then(|(_, json)| json.lost())
+    }
+
     /// What follows is an answer: it stands in no fold of a pipeline's log.
     fn unfold(&self) {
         if let Some(runner) = &self.runner {
@@ -176,13 +189,13 @@ impl Printer {
     }
 
     /// The screen of `list`.
-    pub fn list(&self, environments: &[Listed]) -> io::Result<()> {
+    pub fn list(&self, environments: &[Seen], all_regions: bool) -> io::Result<()> {
         if environments.is_empty() && self.look.output == Output::Text {
             self.human.note("There is no environment here.");
             return Ok(());
         }
         self.document(&environments, |paint| {
-            screen::list(environments, jiff::Timestamp::now(), self.page(paint))
+            fleet::list(environments, all_regions, jiff::Timestamp::now(), self.page(paint))
         })
     }
 
@@ -193,6 +206,11 @@ impl Printer {
             runner.planned(plan);
         }
         Ok(())
+    }
+
+    /// The screen of `reaper status`.
+    pub fn reaper(&self, status: &crate::reaper::status::Status) -> io::Result<()> {
+        self.document(status, |paint| reaper::status(status, jiff::Timestamp::now(), self.page(paint)))
     }
 
     /// The screen of `local status`.

@@ -1,8 +1,9 @@
 //! Plans in words: what is added, changed, replaced and removed, what that loses, and what it costs.
 
 use super::fit::{Page, middle};
-use super::words::{count, kind};
+use super::words::{at, count, kind};
 use super::{Paint, Table};
+use crate::environment::TAG_EXPIRES;
 use crate::stack::cost::Cost;
 use crate::stack::plan::values::{Difference, differences, shortened};
 use crate::stack::plan::{Action, Change, Operation, Plan, PropertyChange};
@@ -15,7 +16,7 @@ const LEAVES: usize = 6;
 /// Where the lines about a property begin.
 const INDENT: usize = 6;
 /// The local cloud's account: it costs nothing.
-const LOCAL_ACCOUNT: &str = "000000000000";
+pub(super) const LOCAL_ACCOUNT: &str = "000000000000";
 
 /// A plan: one line a resource, what changes about it, what that loses, and what it all costs.
 pub fn plan(plan: &Plan, page: Page) -> String {
@@ -28,12 +29,46 @@ pub fn plan(plan: &Plan, page: Page) -> String {
         };
         return format!("{stack}: no changes\n{}", rest.concat());
     }
+    if let Some(line) = expiry_alone(plan) {
+        return format!("{line}\n");
+    }
     if plan.changes.is_empty() {
         return format!("{stack} will be changed, but none of its resources\n");
     }
     let mut lines = vec![header(plan), resources(plan, page).trim_end().to_owned()];
     lines.extend(footer(plan, page.paint).iter().map(|line| format!("  {line}")));
     page.wrap(&lines.join("\n")) + "\n"
+}
+
+/// A plan that changes nothing but when the environment's time is over: one thing to know, on however many resources.
+fn expiry_alone(plan: &Plan) -> Option<String> {
+    let says_more = |change: &Change| {
+        let mut leaves = change.properties.iter().flat_map(leaves);
+        !is_tags(change) || leaves.any(|leaf| !is_expiry(plan, &leaf) && !says_nothing(&leaf))
+    };
+    let is_all = plan.operation == Operation::Update
+        && !plan.changes.is_empty()
+        && !plan.changes.iter().filter(|change| !change.only_follows).any(says_more)
+        && plan.protects().is_none()
+        && plan.was_ephemeral.unwrap_or(false) == plan.means.ephemeral;
+    let line = expiry(plan).filter(|_| is_all)?;
+    Some(format!("{} will be changed: {line}", plan.stack))
+}
+
+/// By its tag's name, or, where CloudFormation tells no more than the tag's place, by its values.
+fn is_expiry(plan: &Plan, leaf: &Difference) -> bool {
+    leaf.path.contains(TAG_EXPIRES)
+        || leaf.after.is_some() && (&leaf.before, &leaf.after) == (&plan.expires_before, &plan.expires)
+}
+
+/// What becomes of the environment's time, where anything does.
+fn expiry(plan: &Plan) -> Option<String> {
+    let told = |moment: &Option<String>| moment.as_deref().map_or("never".to_owned(), at);
+    let (before, after) = (told(&plan.expires_before), told(&plan.expires));
+    (before != after).then(|| match plan.operation {
+        Operation::Create => format!("expires: {after}"),
+        _ => format!("expires: {before} → {after}"),
+    })
 }
 
 /// A change that says no more than that tags differ.
@@ -86,6 +121,7 @@ fn resources(plan: &Plan, page: Page) -> String {
         text.push_str(&format!("  {}  only tags of {}\n", paint.warn("~"), names(&tagged)));
         let told = tagged.iter().flat_map(|change| &change.properties).flat_map(leaves);
         // The same new tag on ten resources is one thing to know.
+        let told = told.filter(|leaf| !is_expiry(plan, leaf));
         let told: BTreeSet<String> = told.map(|leaf| step(&leaf, "", width)).collect();
         for line in told.iter().filter(|line| line.contains('→')).take(LEAVES) {
             text.push_str(&format!("      {}\n", paint.dim(line)));
@@ -223,6 +259,7 @@ pub fn footer(plan: &Plan, paint: Paint) -> Vec<String> {
     if plan.code_only {
         lines.push("Only the processor's code changes.".to_owned());
     }
+    lines.extend(expiry(plan).map(|line| line.replacen('e', "E", 1)));
     match plan.protects() {
         Some(true) => lines.push("Afterwards it is protected.".to_owned()),
         Some(false) => lines.push(paint.warn("Afterwards it is no longer protected.")),

@@ -7,6 +7,7 @@ use crate::cli::{Ci, Color, Output};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Reporter};
 use crate::stack::plan::{Operation, Plan};
+use crate::stack::residue::Proof;
 use crate::stack::status::StackStatus;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -91,6 +92,14 @@ fn plan() -> Value {
     Value::Object(plan)
 }
 
+/// The file of `down --proof`.
+fn proof() -> Value {
+    let mut proof = of::<Proof>();
+    proof.insert("$id".to_owned(), json!("urn:kinesis-stack:schema:proof"));
+    proof.insert("title".to_owned(), json!("The file of kinesis-stack down --proof"));
+    Value::Object(proof)
+}
+
 /// Compares with what is published. `INSTA_UPDATE=always` writes it anew.
 fn assert_published(name: &str, schema: &Value) {
     let path = format!("{}/schema/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -128,6 +137,7 @@ fn lines(events: &[Event], error: &Error) -> Vec<Value> {
 fn the_published_schemas_are_what_the_types_say() {
     assert_published("events.schema.json", &events());
     assert_published("plan.schema.json", &plan());
+    assert_published("proof.schema.json", &proof());
 }
 
 #[test]

@@ -1,14 +1,13 @@
-//! The screens of `status` and `list`.
+//! The screens of `status` and `local status`.
 
-use super::fit::{Page, middle};
-use super::words::{kind, short, time};
+use super::fit::Page;
+use super::fleet::pull_request;
+use super::words::{at, kind, short, time};
 use super::{Paint, Table, human, resource};
 use crate::local;
 use crate::stack::drift::Drift;
-use crate::stack::fleet::Listed;
 use crate::stack::inspect::{Code, Inspection};
 use crate::stack::status::StackStatus;
-use console::measure_text_width;
 use jiff::Timestamp;
 
 /// One screen: the stack, the code, each resource, the outputs.
@@ -32,6 +31,12 @@ pub fn status(inspection: &Inspection, now: Timestamp, page: Page) -> String {
     }
     if let Some(version) = &inspection.version {
         say("version", version.clone());
+    }
+    if let Some(expires) = &inspection.expires {
+        say("expires", format!("{} ({})", until(expires, now, paint), at(expires)));
+    }
+    if let Some(name) = &inspection.pull_request {
+        say("pull request", pull_request(name));
     }
     let marks = [("protected", inspection.protected), ("ephemeral", inspection.ephemeral)];
     let marks: Vec<&str> = marks.into_iter().filter_map(|(mark, is)| is.then_some(mark)).collect();
@@ -76,7 +81,7 @@ pub fn status(inspection: &Inspection, now: Timestamp, page: Page) -> String {
 
 /// A value beside its name. What has no room in one line goes on below itself.
 fn named(table: &mut Table, name: &str, value: &str, page: Page) {
-    const NAMES: usize = "environment  ".len();
+    const NAMES: usize = "pull request  ".len();
     let column = Page { width: page.width.map(|width| width.saturating_sub(NAMES)), ..page };
     for (at, line) in column.wrap(value).lines().enumerate() {
         table.row([page.paint.strong(if at == 0 { name } else { "" }), line.to_owned()]);
@@ -86,35 +91,6 @@ fn named(table: &mut Table, name: &str, value: &str, page: Page) {
 /// A type, as long as there is room for.
 fn shown_kind(resource_type: &str, page: Page) -> &str {
     if page.is_narrow() { resource::last(kind(resource_type)) } else { kind(resource_type) }
-}
-
-/// One line an environment. Where that has no room, owners lose what is the same for all, then their middles.
-pub fn list(environments: &[Listed], now: Timestamp, page: Page) -> String {
-    let whole = table(environments, now, page.paint, str::to_owned);
-    if whole.lines().all(|line| page.holds(line)) {
-        return whole;
-    }
-    let bare = table(environments, now, page.paint, |_| String::new());
-    let taken = bare.lines().map(measure_text_width).max().unwrap_or_default() + "  ".len();
-    let room = page.width.unwrap_or_default().saturating_sub(taken).max("OWNER".len());
-    page.wrap(&table(environments, now, page.paint, |owner| {
-        middle(owner.rsplit(':').next().unwrap_or(owner), room)
-    }))
-}
-
-fn table(environments: &[Listed], now: Timestamp, paint: Paint, owner: impl Fn(&str) -> String) -> String {
-    let mut table = Table::new(0);
-    table.row(["ENVIRONMENT", "STATE", "AGE", "VERSION", "OWNER"].map(|title| paint.strong(title)));
-    for it in environments {
-        table.row([
-            it.env.clone(),
-            state(&it.status, paint),
-            it.created.as_ref().map(|created| age(created, now)).unwrap_or_default(),
-            it.version.clone().unwrap_or_default(),
-            it.owner.as_deref().map(&owner).unwrap_or_default(),
-        ]);
-    }
-    table.render()
 }
 
 /// The local cloud.
@@ -193,7 +169,8 @@ fn code(code: &Code, paint: Paint) -> String {
     format!("{} ({verdict})", short(deployed))
 }
 
-fn state(status: &StackStatus, paint: Paint) -> String {
+/// A state, in its colour.
+pub fn state(status: &StackStatus, paint: Paint) -> String {
     match (status.settled(), status.good()) {
         (false, _) => paint.warn(status.name()),
         (true, true) => paint.good(status.name()),
@@ -211,7 +188,19 @@ fn colored(status: &str, paint: Paint) -> String {
     }
 }
 
-fn age(since: &str, now: Timestamp) -> String {
+/// How far off a moment is that is to come, or how long it is over.
+pub fn until(moment: &str, now: Timestamp, paint: Paint) -> String {
+    let Ok(moment) = moment.parse::<Timestamp>() else { return moment.to_owned() };
+    let seconds = moment.duration_since(now).as_secs_f64();
+    match seconds > 0.0 {
+        true if seconds < 3_600.0 => paint.warn(&format!("in {}", time(seconds))),
+        true => format!("in {}", time(seconds)),
+        false => paint.bad(&format!("{} ago", time(-seconds))),
+    }
+}
+
+/// How long ago a moment was.
+pub fn age(since: &str, now: Timestamp) -> String {
     since
         .parse::<Timestamp>()
         .map(|since| time(now.duration_since(since).as_secs_f64().max(0.0)))

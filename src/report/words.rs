@@ -1,8 +1,9 @@
 //! Events in words. The same words stand on a terminal and in a log.
 
 use super::fit::{Page, middle};
-use super::{Paint, Table, plan, resource};
-use crate::event::{DataFound, Event, Produced, Recovery, Removed, RowsRead};
+use super::{Paint, Table, plan, reaper, resource};
+use crate::error::Error;
+use crate::event::{DataFound, Due, Event, Exported, Produced, Recovery, Removed, RowsRead};
 use crate::stack::plan::Operation;
 
 /// The lines that an event is worth, without a final newline. `None` where it is worth none.
@@ -85,7 +86,18 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             }
             text.trim_end().to_owned()
         }
-        Event::Emptying { .. } => return None,
+        Event::Emptying { bucket, versions, bytes, total, versions_per_second, seconds_left, .. } => {
+            let bucket = if page.is_narrow() { middle(bucket, 24) } else { bucket.clone() };
+            let objects = match total.filter(|total| total >= versions) {
+                Some(total) => format!("{versions} of {}", count(total, "object")),
+                None => count(*versions, "object"),
+            };
+            let left = seconds_left.map(|seconds| format!(", {} left", time(seconds))).unwrap_or_default();
+            // Of what doesn't fit, the time that is left is missed most.
+            let rate = versions_per_second.map(|rate| format!(" ({}), {rate:.0} a second", size(*bytes)));
+            let rate = rate.filter(|_| !page.is_narrow()).unwrap_or_default();
+            format!("Emptying {bucket}: {objects}{rate}{left}")
+        }
         Event::BucketRemoved { bucket } => format!("Removed the bucket {bucket}"),
         Event::Emptied { versions: 0, .. } => return None,
         Event::Emptied { bucket, versions, bytes, seconds } => {
@@ -103,9 +115,52 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             format!("  {} {service} {name} is left", paint.bad("✗"))
         }
         Event::Checked { left: false, .. } => return None,
+        Event::Exporting { .. } => return None,
+        Event::Exported(exported) => exported_so(exported, paint),
+        Event::LeftoverRemoved { service, name } => {
+            format!("Removed the {service} {name}, which was left behind")
+        }
+        Event::NotOurs { service, name, because } => {
+            paint.warn(&format!("The {service} {name} is left alone: {because}"))
+        }
+        Event::BroughtUpAgain { stack, .. } => {
+            paint.warn(&format!("Somebody brought {stack} up again meanwhile: that is left alone"))
+        }
+        Event::ArtifactsRemoved { bucket, bucket_removed: true, .. } => {
+            format!("Removed the artifact bucket {bucket}, with the last environment")
+        }
+        Event::ArtifactsRemoved { bucket, zips, .. } => {
+            format!("Removed {} from {bucket} that no environment uses", count(*zips, "zip"))
+        }
         Event::Producing(produced) => produced_so_far(produced),
         Event::WaitingForRows { rows, wanted } => format!("{rows} of {wanted} rows have landed"),
         Event::RowsRead(read) => rows_read(read, paint),
+        Event::Expired { stack, expires } => paint
+            .warn(&format!("The time of {stack} was over at {}: the next `reap` takes it down", at(expires))),
+        Event::Extended { stack, before, expires } => {
+            extended(stack, before.as_deref(), expires.as_deref(), paint)
+        }
+        Event::RegionUnread { region, error } => {
+            paint.warn(&format!("{region} could not be looked at: {}", in_one_line(error)))
+        }
+        Event::Due { environments } => due(environments, page),
+        Event::Reaping { env, region, expires } => {
+            format!("Tearing down {env} in {region}, whose time was over at {}", at(expires))
+        }
+        Event::Reaped { env, region, seconds } => {
+            format!("{} {env} in {region} is gone  {}", paint.good("✓"), time(*seconds))
+        }
+        Event::NotReaped { env, region, error } => {
+            format!("{} {env} in {region}: {}", paint.bad("✗"), in_one_line(error))
+        }
+        Event::LeftAlone { env, region, because } => format!("- {env} in {region} stays: {because}"),
+        Event::ReaperReady { sha256, bytes, architecture } => {
+            format!("Reaper {} ({}, for {architecture})", short(sha256), size(*bytes))
+        }
+        Event::ReaperRan { reaped, failed, error, seconds, .. } => match error {
+            Some(error) => paint.bad(&format!("the reaper failed: {error}")),
+            None => format!("The reaper took {}: {}", time(*seconds), reaper::came_to(reaped, failed)),
+        },
         Event::Call { service, operation, attempt, outcome, milliseconds } => {
             let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
             paint.dim(&format!("  {service} {operation}: {outcome}, {milliseconds} ms{again}"))
@@ -144,6 +199,50 @@ fn recovering(stack: &str, status: &str, by: Recovery, skipping: &[String]) -> S
     format!("{stack} is {status}: {how}")
 }
 
+/// What became of an environment's time.
+fn extended(stack: &str, before: Option<&str>, expires: Option<&str>, paint: Paint) -> String {
+    let good = paint.good("✓");
+    match (before, expires) {
+        (Some(before), Some(expires)) => {
+            format!("{good} {stack} lives until {}, not only until {}", at(expires), at(before))
+        }
+        (None, Some(expires)) => format!("{good} {stack} lives until {}", at(expires)),
+        (Some(_), None) => format!("{good} {stack} no longer ends by itself"),
+        (None, None) => format!("{good} {stack} doesn't end by itself"),
+    }
+}
+
+/// What `reap` is about to tear down.
+fn due(environments: &[Due], page: Page) -> String {
+    let mut table = Table::new(2);
+    for it in environments {
+        let owner = it.owner.as_deref().map(|owner| owner.rsplit([':', '/']).next().unwrap_or(owner));
+        table.row([
+            page.paint.bad("-"),
+            it.env.clone(),
+            it.region.clone(),
+            at(&it.expires),
+            middle(owner.unwrap_or_default(), 20),
+        ]);
+    }
+    let what = match environments.len() {
+        1 => "The time of 1 environment is over".to_owned(),
+        many => format!("The time of {many} environments is over"),
+    };
+    format!("{what}:\n{}", table.render().trim_end())
+}
+
+/// An error where there is room for one line.
+fn in_one_line(error: &Error) -> String {
+    error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// A moment, as people say it, in UTC.
+pub fn at(moment: &str) -> String {
+    let Some((date, time)) = moment.split_once('T') else { return moment.to_owned() };
+    format!("{date} {} UTC", time.get(..5).unwrap_or(time))
+}
+
 fn verb(operation: Operation) -> &'static str {
     match operation {
         Operation::Create => "Creating",
@@ -161,6 +260,32 @@ fn holds(bucket: &str, data: &DataFound, paint: Paint) -> String {
     let text =
         format!("{bucket} holds {more}{} ({}){newest}", count(data.objects, "object"), size(data.bytes));
     format!("  {}\n", paint.bad(&text))
+}
+
+/// What was downloaded, and what of it is to be known.
+fn exported_so(exported: &Exported, paint: Paint) -> String {
+    let Exported { bucket, directory, objects, bytes, present, by_size_alone, gone, renamed, seconds } =
+        exported;
+    let there = if *present > 0 { format!(", {present} of them were there") } else { String::new() };
+    let mut lines = vec![format!(
+        "Downloaded {bucket} to {directory}: {} ({}{there}) in {}",
+        count(*objects, "object"),
+        size(*bytes),
+        time(*seconds)
+    )];
+    if *by_size_alone > 0 {
+        lines.push(paint.warn(&format!("{} compared by size alone", count(*by_size_alone, "object"))));
+    }
+    if *gone > 0 {
+        lines.push(paint.warn(&format!("{} deleted meanwhile", count(*gone, "object"))));
+    }
+    if *renamed > 0 {
+        lines.push(paint.warn(&format!(
+            "{} named otherwise, since their keys can't be names of files: see the manifest",
+            count(*renamed, "object")
+        )));
+    }
+    lines.join("\n")
 }
 
 /// The producer's account so far.

@@ -1,10 +1,11 @@
 //! `down`: consent, and what is left when it is done.
 
-use crate::bench::{BUCKET, Bench, STACK};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::stack::Consent;
-use simulated_aws::Version;
+use kinesis_stack::stack::down::Wish;
+use simulated_aws::{Deed, Version};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,7 +42,7 @@ async fn with_nobody_there_an_environment_without_data_goes() {
     let bench = Bench::deployed().await;
     let done = bench.down().await.unwrap();
     assert_eq!(done.changed, Some(true));
-    assert_eq!(done.checked.unwrap().len(), 9);
+    assert_eq!(done.checked.unwrap().len(), 10);
     assert_eq!(bench.remains(), [""; 0]);
 }
 
@@ -78,38 +79,12 @@ async fn where_nothing_is_there_each_service_is_asked_all_the_same() {
         "GetRole",
         "DescribeLogGroups",
         "DescribeStacks",
+        "GetResources",
     ] {
         assert!(asked.contains(operation), "{operation} is missing in {asked:?}");
     }
     let checked = |event: &Event| matches!(event, Event::Checked { left: false, .. });
     assert_eq!(bench.events().iter().filter(|event| checked(event)).count(), done.checked.unwrap().len());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_left_outside_the_stack_is_named_with_the_command_that_removes_it() {
-    for (kind, name, command) in [
-        ("AWS::S3::Bucket", BUCKET, "aws s3 rb s3://"),
-        ("AWS::Kinesis::Stream", STACK, "aws kinesis delete-stream"),
-        ("AWS::KinesisFirehose::DeliveryStream", STACK, "aws firehose delete-delivery-stream"),
-        ("AWS::Lambda::Function", "kinesis-stack-dev-processor", "aws lambda delete-function"),
-        ("AWS::IAM::Role", "kinesis-stack-dev-delivery-us-east-1", "aws iam delete-role"),
-        ("AWS::Logs::LogGroup", "/kinesis-stack/dev/processor", "aws logs describe-log-groups"),
-        ("AWS::Logs::LogGroup", "/aws/lambda/kinesis-stack-dev-processor", "aws logs delete-log-group"),
-    ] {
-        let bench = Bench::new();
-        bench.account().make(kind, name);
-        // (An empty bucket without tags is taken for ours.)
-        bench.account().put(name, "somebody's", Version::default());
-        let error = bench.down().await.unwrap_err();
-        assert_eq!((error.kind, error.kind.exit_code()), (Kind::Leftovers, 8), "{kind}");
-        let prefix = name.trim_end_matches("processor");
-        assert!(error.message.contains(if name.starts_with("/kinesis") { prefix } else { name }), "{error}");
-        assert!(
-            matches!(&error.remedies[..], [remedy] if remedy.starts_with(command)),
-            "{:?}",
-            error.remedies
-        );
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,4 +114,124 @@ async fn with_consent_given_data_is_deleted_without_a_question() {
     bench.down().await.unwrap();
     assert_eq!(bench.questions().len(), asked);
     assert_eq!(bench.remains(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_speaks_against_it_is_said_at_once_before_anything_is_changed() {
+    let mut bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    bench.account().stack(STACK).unwrap().protected = true;
+    let error = bench.down().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(
+        error.message.contains("is protected; ") && error.message.contains("3 objects (300 B)"),
+        "{error}"
+    );
+    assert!(error.message.contains(", the newest of 20"), "{error}");
+    assert_eq!(error.message.matches("nothing was deleted").count(), 1, "{error}");
+    assert!(
+        error.remedies[0].contains("--no-protect") && error.remedies[1].contains("--keep-data"),
+        "{error:?}"
+    );
+    assert_eq!(error.remedies.len(), 2);
+    assert_eq!(bench.questions().len(), 1, "it was asked whether to create it, and not about what can't be");
+
+    bench.account().stack(STACK).unwrap().deployed.tags.clear();
+    let error = bench.down().await.unwrap_err();
+    assert!(error.message.contains("not one of ours") && error.message.contains("is protected"), "{error}");
+    bench.conduct.consent = Consent::Given;
+    assert_eq!(bench.down().await.unwrap_err().kind, Kind::Refused);
+    assert_eq!(bench.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_stack_is_refused_before_somebodys_operation_is_waited_for() {
+    let bench = Bench::deployed().await;
+    bench.account().stack(STACK).unwrap().protected = true;
+    bench.account().somebody_updates(STACK);
+    assert_eq!(bench.down().await.unwrap_err().kind, Kind::Refused);
+    assert!(!bench.events().iter().any(|event| matches!(event, Event::OperationInProgress { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebodys_operation_is_watched_to_its_end_out_loud() {
+    let bench = Bench::deployed().await;
+    bench.account().somebody_updates(STACK);
+    bench.down().await.unwrap();
+    assert!(bench.events().iter().any(|event| matches!(event, Event::OperationInProgress { .. })));
+    assert_eq!(bench.remains(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stack_is_asked_once_more_whether_it_may_go_and_a_no_leaves_everything() {
+    let bench = Bench::deployed().await;
+    let error = bench.down_so(|wish| Wish {
+        only_if: Some(Box::new(|stack| anyhow::bail!("{} was extended", stack.name))),
+        ..wish
+    });
+    assert!(error.await.unwrap_err().message.contains("kinesis-stack-dev was extended"));
+    assert_eq!(bench.changes(), [""; 0]);
+    bench.down_so(|wish| Wish { only_if: Some(Box::new(|_| Ok(()))), ..wish }).await.unwrap();
+    assert_eq!(bench.remains(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_no_stack_holds_is_counted_before_it_goes_with_a_stack_that_is_no_more_than_a_name() {
+    let bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap();
+    bench.account().somebody_names(STACK);
+    let error = bench.down().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.message.contains("3 objects (300 B)"), "{error}");
+    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_that_was_named_deletes_the_stack() {
+    let bench = Bench::deployed().await;
+    let role = "arn:aws:iam::123456789012:role/deployer";
+    bench.down_so(|wish| Wish { role_arn: Some(role.to_owned()), ..wish }).await.unwrap();
+    assert_eq!(bench.calls("DeleteStack")[0].get("RoleARN"), role);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_keep_data_the_stack_goes_and_the_bucket_stays_with_what_it_holds() {
+    let bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    let keep = |wish| Wish { keep_data: true, ..wish };
+    let done = bench.down_so(keep).await.unwrap();
+    assert_eq!(done.kept, [format!("bucket {BUCKET}")]);
+    assert_eq!(done.next[0].command, "kinesis-stack up --adopt");
+    assert_eq!(bench.remains(), [BUCKET]);
+    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 3);
+    for operation in ["DeleteObjects", "DeleteBucket"] {
+        let emptied = bench.calls(operation);
+        assert!(
+            emptied.iter().all(|call| call.get("Bucket") == ARTIFACTS),
+            "{operation}: the artifacts' alone"
+        );
+    }
+    assert!(!done.checked.unwrap().contains(&format!("bucket {BUCKET}")));
+
+    // Only the bucket is there now.
+    let done = bench.down_so(keep).await.unwrap();
+    assert_eq!((done.changed, done.kept.len()), (Some(false), 1));
+    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 3);
+
+    let mut bench = bench.again();
+    bench.means.adopt = true;
+    bench.up().await.unwrap();
+    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_somebody_protects_at_the_last_moment_keeps_its_rows() {
+    let mut bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    bench.conduct.consent = Consent::Given;
+    bench.account().somebody_before("DeleteStack", Deed::Protects(STACK.to_owned()));
+    bench.down().await.unwrap_err();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert!((0..3).all(|row| bench.account().buckets[BUCKET].holds(&format!("rows/{row:05}"))));
 }

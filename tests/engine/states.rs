@@ -1,6 +1,6 @@
 //! What `up` and `down` do about a stack in every kind of state.
 
-use crate::bench::{Bench, STACK};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::event::Event;
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +74,14 @@ async fn down_joins_a_deletion_in_progress() {
     let bench = Bench::deployed().await;
     bench.account().somebody_deletes(STACK);
     bench.down().await.unwrap();
-    assert_eq!(bench.changes(), ["DeleteBucket"], "the stack leaves its bucket behind");
+    assert_eq!(bench.calls("DeleteStack").len(), 0, "it is joined");
+    let deleted: Vec<String> =
+        bench.calls("DeleteBucket").iter().map(|call| call.get("Bucket").to_owned()).collect();
+    assert_eq!(
+        deleted,
+        [BUCKET, ARTIFACTS],
+        "the stack leaves its bucket behind, and no environment is left"
+    );
     assert_eq!(bench.remains(), [""; 0]);
 }
 

@@ -24,6 +24,7 @@ pub fn stage(event: &Event) -> Stage {
         | Event::LocalStarting { .. }
         | Event::LocalReady { started: true, .. } => within("Local cloud"),
         Event::ProcessorBuilding { .. } | Event::ProcessorReady { .. } => within("Processor"),
+        Event::ReaperReady { .. } => within("Reaper"),
         Event::Plan(_) | Event::Removal { .. } => within("Plan"),
         Event::ArtifactBucketCreated { .. } | Event::ArtifactReady { uploaded: true, .. } => within("Upload"),
         Event::Emptied { versions: 1.., bucket, .. } => Stage::In(format!("Emptying {bucket}")),
@@ -47,13 +48,26 @@ pub fn stage(event: &Event) -> Stage {
         | Event::Diagnosed(_)
         | Event::Recovering { .. }
         | Event::Retrying { .. }
+        | Event::Expired { .. }
+        | Event::Extended { .. }
+        | Event::RegionUnread { .. }
+        | Event::Due { .. }
+        | Event::Reaping { .. }
+        | Event::Reaped { .. }
+        | Event::NotReaped { .. }
+        | Event::LeftAlone { .. }
         | Event::Cancelling { .. }
         | Event::Withdrawing { .. }
         | Event::CodeUpdated { .. }
         | Event::Checked { left: true, .. }
+        | Event::Exported(_)
+        | Event::LeftoverRemoved { .. }
+        | Event::NotOurs { .. }
+        | Event::BroughtUpAgain { .. }
         | Event::Producing(_)
         | Event::WaitingForRows { .. }
         | Event::RowsRead(_)
+        | Event::ReaperRan { .. }
         | Event::Done(_) => Stage::Outside,
         Event::LocalReady { .. }
         | Event::ArtifactReady { .. }
@@ -64,6 +78,8 @@ pub fn stage(event: &Event) -> Stage {
         | Event::Emptying { .. }
         | Event::Emptied { .. }
         | Event::EmptyingAgain { .. }
+        | Event::Exporting { .. }
+        | Event::ArtifactsRemoved { .. }
         | Event::Checked { .. }
         | Event::Call { .. } => Stage::Same,
     }

@@ -52,6 +52,15 @@ impl Story {
             | Event::Cancelling { .. }
             | Event::Withdrawing { .. }
             | Event::CodeUpdated { .. }
+            | Event::Exported(_)
+            | Event::NotOurs { .. }
+            | Event::BroughtUpAgain { .. }
+            | Event::Expired { .. }
+            | Event::Extended { .. }
+            | Event::RegionUnread { .. }
+            | Event::Reaped { .. }
+            | Event::NotReaped { .. }
+            | Event::LeftAlone { .. }
             | Event::Protected { .. } => self.turns.extend(words.map(str::to_owned)),
             _ => {}
         }

@@ -108,6 +108,24 @@ fn down_in_a_pipe() {
 }
 
 #[test]
+fn a_log_is_told_every_ten_seconds_how_far_the_emptying_of_each_bucket_is() {
+    let emptying = |tick: u32| Event::Emptying {
+        bucket: "b".to_owned(),
+        versions: u64::from(tick) * 1_000,
+        bytes: 0,
+        total: Some(100_000),
+        seconds: Some(f64::from(tick) * 0.5),
+        versions_per_second: Some(2_000.0),
+        seconds_left: Some(30.0),
+    };
+    let told = in_a_pipe(Verbosity::Normal, &(1..=50).chain(1..=20).map(emptying).collect::<Vec<_>>());
+    let line = |versions: u32| {
+        format!("Emptying b: {versions} of 100000 objects (0 B), 2000 a second, 30.0s left\n")
+    };
+    assert_eq!(told, line(20_000) + &line(40_000) + &line(20_000) + "--- stdout ---\n");
+}
+
+#[test]
 fn quiet_leaves_only_data() {
     assert_eq!(
         in_a_pipe(Verbosity::Quiet, &created().events),

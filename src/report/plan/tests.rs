@@ -155,6 +155,38 @@ fn removal_import_and_tags_are_told_apart() {
 }
 
 #[test]
+fn that_an_environment_ends_later_is_one_thing_to_know_on_however_many_resources() {
+    let (before, after) = ("2026-11-24T16:00:00Z", "2026-11-24T20:00:00Z");
+    let tags = |moment: &str| format!(r#"[{{"Key":"kinesis-stack:expires","Value":"{moment}"}}]"#);
+    let silent = PropertyChange { before: None, after: None, ..property("Tags", "", "") };
+    let ways =
+        [property("Tags", &tags(before), &tags(after)), property("Tags.3.Value", before, after), silent];
+    for way in ways {
+        let resource = |name: &str| with(change(Action::Modify, name, STREAM), vec![way.clone()]);
+        let plan_of = |changes| Plan {
+            expires_before: Some(before.to_owned()),
+            expires: Some(after.to_owned()),
+            ..update(changes)
+        };
+        let all: Vec<Change> = ["Stream", "Bucket", "Processor", "Delivery"].map(resource).into();
+        let told = plan(&plan_of(all.clone()), page(100));
+        let line = "expires: 2026-11-24 16:00 UTC → 2026-11-24 20:00 UTC";
+        assert_eq!(told, format!("kinesis-stack-dev will be changed: {line}\n"));
+        // Beside something else it stays a line of its own.
+        let shards = property("ShardCount", "1", "2");
+        let more = with(change(Action::Modify, "Stream", STREAM), vec![shards]);
+        let told = plan(&plan_of(all.into_iter().skip(1).chain([more]).collect()), page(100));
+        assert!(told.contains("ShardCount: 1 → 2") && told.contains("  Expires: 2026-11-24 16:00"), "{told}");
+        assert!(!told.contains("kinesis-stack:expires"), "{told}");
+    }
+    let never = Plan { expires_before: Some(before.to_owned()), ..update(vec![]) };
+    let never = Plan { changes: vec![with(change(Action::Modify, "Stream", STREAM), vec![])], ..never };
+    assert!(plan(&Plan { changed: true, ..never }, page(100)).contains("16:00 UTC → never"));
+    let creation = Plan { expires: Some(after.to_owned()), ..create() };
+    assert!(plan(&creation, page(100)).contains("  Expires: 2026-11-24 20:00 UTC\n"));
+}
+
+#[test]
 fn of_values_that_nobody_told_only_the_name_is_told() {
     let silent = |name: &str| PropertyChange { before: None, after: None, ..property(name, "", "") };
     let tagged = with(change(Action::Modify, "Stream", STREAM), vec![silent("Tags")]);

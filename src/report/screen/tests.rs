@@ -1,6 +1,7 @@
 use super::*;
 use crate::stack::drift::{Difference, ResourceDrift};
 use crate::stack::inspect::Resource;
+use console::measure_text_width;
 
 const WIDE: Page = Page { paint: Paint(false), width: None };
 const NARROW: Page = Page { paint: Paint(false), width: Some(80) };
@@ -29,6 +30,8 @@ fn inspection(code: Code) -> Inspection {
         updated: Some("2026-11-24T11:58:55Z".to_owned()),
         owner: Some("arn:aws:iam::123456789012:user/ada".to_owned()),
         version: Some("0.1.0".to_owned()),
+        expires: None,
+        pull_request: None,
         protected: false,
         ephemeral: false,
         role_arn: None,
@@ -119,8 +122,17 @@ fn status_shows_marks_drift_and_code_that_went_past_the_stack() {
     };
     let code = Code { deployed: Some("a".repeat(64)), past_stack: true, ..Code::default() };
     let role_arn = Some("arn:aws:iam::123456789012:role/deploy".to_owned());
-    let inspected =
-        Inspection { protected: true, ephemeral: true, role_arn, drift: Some(drift), ..inspection(code) };
+    let expires = Some("2026-11-24T14:30:00Z".to_owned());
+    let pull_request = Some("ada/trades/pull/42".to_owned());
+    let inspected = Inspection {
+        expires,
+        pull_request,
+        protected: true,
+        ephemeral: true,
+        role_arn,
+        drift: Some(drift),
+        ..inspection(code)
+    };
     insta::assert_snapshot!(status(&inspected, now(), WIDE));
     insta::assert_snapshot!("status_at_80_columns", at_80_columns(status(&long(inspected), now(), NARROW)));
 
@@ -137,20 +149,4 @@ fn colour_is_there_when_it_is_asked_for() {
     let text = status(&inspection(Code::default()), now(), Page::endless(Paint(true)));
     assert!(text.contains("\u{1b}[32mUPDATE_COMPLETE\u{1b}[0m"), "{text}");
     assert!(!status(&inspection(Code::default()), now(), WIDE).contains('\u{1b}'));
-}
-
-#[test]
-fn list_is_a_line_an_environment() {
-    let listed = |env: &str, status: &str| Listed {
-        env: env.to_owned(),
-        stack: format!("kinesis-stack-{env}"),
-        status: StackStatus::parse(status),
-        created: Some("2026-11-24T09:00:00Z".to_owned()),
-        updated: None,
-        owner: Some("arn:aws:iam::123456789012:user/ada".to_owned()),
-        version: Some("0.1.0".to_owned()),
-    };
-    let environments = [listed("dev", "CREATE_COMPLETE"), listed("pr-1234", "ROLLBACK_COMPLETE")];
-    insta::assert_snapshot!(list(&environments, now(), WIDE));
-    insta::assert_snapshot!("list_at_80_columns", at_80_columns(list(&environments, now(), NARROW)));
 }

@@ -1,8 +1,10 @@
 //! One sample of each event, all that can be left out being there once and left out once.
 
 use super::{Known, RESOURCES, STACK, created, refused, resource};
+use crate::error::{Error, Kind};
 use crate::event::{
-    DataFound, Done, Event, NextStep, PathStep, Produced, Recovery, Removed, RowsRead, Usual, WaitingFor,
+    DataFound, Done, Due, Event, Exported, NextStep, PathStep, Produced, Reckoning, Recovery, Removed,
+    RowsRead, Usual, WaitingFor,
 };
 use crate::stack::diagnose::Diagnosis;
 use crate::stack::plan::testing::{change, plan, property};
@@ -41,9 +43,23 @@ pub fn samples() -> Vec<Event> {
         Event::Slept { seconds: 3_600.0 },
     ];
     events.extend(engine());
+    events.extend(fleet());
     events.extend(data());
     events.extend(created().events);
     events
+}
+
+fn emptying(total: Option<u64>, seconds: Option<f64>) -> Event {
+    let (versions_per_second, seconds_left) = (seconds.map(|_| 2_000.0), seconds.map(|_| 3.5));
+    Event::Emptying {
+        bucket: text("b"),
+        versions: 1,
+        bytes: 2,
+        total,
+        seconds,
+        versions_per_second,
+        seconds_left,
+    }
 }
 
 fn engine() -> Vec<Event> {
@@ -72,6 +88,23 @@ fn engine() -> Vec<Event> {
     ]
 }
 
+fn fleet() -> Vec<Event> {
+    let (env, region, expires) = (text("pr-42"), text("eu-central-1"), text("2026-11-24T16:00:00Z"));
+    let due = |owner| Due { env: env.clone(), region: region.clone(), expires: expires.clone(), owner };
+    let error = || Error::new(Kind::Leftovers, "something is left").because("the bucket").remedy("Look.");
+    vec![
+        Event::Expired { stack: text(STACK), expires: expires.clone() },
+        Event::Extended { stack: text(STACK), before: Some(expires.clone()), expires: None },
+        Event::Extended { stack: text(STACK), before: None, expires: Some(expires.clone()) },
+        Event::RegionUnread { region: text("us-west-2"), error: error() },
+        Event::Due { environments: vec![due(None), due(Some(text("arn:aws:iam::123456789012:user/ada")))] },
+        Event::Reaping { env: env.clone(), region: region.clone(), expires: expires.clone() },
+        Event::Reaped { env: env.clone(), region: region.clone(), seconds: 61.0 },
+        Event::NotReaped { env: env.clone(), region: region.clone(), error: error() },
+        Event::LeftAlone { env: env.clone(), region: region.clone(), because: text("it was extended") },
+    ]
+}
+
 fn data() -> Vec<Event> {
     let removed = Removed {
         logical_id: text("Bucket"),
@@ -92,11 +125,19 @@ fn data() -> Vec<Event> {
                 complete: true,
             }),
         },
-        Event::Emptying { bucket: text("b"), versions: 1, bytes: 2 },
+        emptying(None, None),
+        emptying(Some(100), Some(7.5)),
         Event::Emptied { bucket: text("b"), versions: 1, bytes: 2, seconds: 0.4 },
         Event::BucketRemoved { bucket: text("b") },
         Event::EmptyingAgain { bucket: text("b"), attempt: 2 },
         Event::Checked { service: text("bucket"), name: text("b"), left: false },
+        Event::Exporting { bucket: text("b"), directory: text("rows"), objects: 1, bytes: 2 },
+        Event::Exported(exported()),
+        Event::LeftoverRemoved { service: text("role"), name: text("r") },
+        Event::NotOurs { service: text("stream"), name: text("s"), because: text("its tag says other") },
+        Event::BroughtUpAgain { stack: text(STACK), stack_id: text("arn:1") },
+        Event::ArtifactsRemoved { bucket: text("artifacts"), zips: 1, bucket_removed: false },
+        Event::ArtifactsRemoved { bucket: text("artifacts"), zips: 2, bucket_removed: true },
         Event::Producing(produced.clone()),
         Event::WaitingForRows { rows: 1, wanted: 2 },
         Event::RowsRead(RowsRead {
@@ -107,6 +148,23 @@ fn data() -> Vec<Event> {
             gone: 1,
             left_out: vec![text("field")],
         }),
+        Event::ReaperReady { sha256: text("60b0843ec608867069da"), bytes: 2, architecture: text("arm64") },
+        Event::ReaperRan {
+            reaped: vec![text("pr-1")],
+            failed: vec![text("pr-2")],
+            left_alone: vec![text("pr-3")],
+            interrupted: vec![text("pr-4")],
+            seconds: 1.5,
+            error: None,
+        },
+        Event::ReaperRan {
+            reaped: Vec::new(),
+            failed: Vec::new(),
+            left_alone: Vec::new(),
+            interrupted: Vec::new(),
+            seconds: 0.5,
+            error: Some(text("no")),
+        },
         Event::Call {
             service: text("S3"),
             operation: text("HeadObject"),
@@ -124,11 +182,29 @@ fn data() -> Vec<Event> {
             produced: None,
             plan: Some(plan(vec![])),
             critical_path: path(),
+            expires: Some(text("2026-11-24T22:10:00Z")),
+            reckoning: Some(Reckoning { due: 4, reaped: 3, left_alone: 1, dry_run: false }),
             checked: Some(vec![text("bucket b")]),
+            kept: vec![text("bucket b")],
+            exported: Some(exported()),
             seconds: Some(1.0),
             next: vec![NextStep { command: text("kinesis-stack down"), does: text("tear it down") }],
         })),
     ]
+}
+
+fn exported() -> Exported {
+    Exported {
+        bucket: text("b"),
+        directory: text("rows"),
+        objects: 3,
+        bytes: 279,
+        present: 1,
+        by_size_alone: 1,
+        gone: 1,
+        renamed: 1,
+        seconds: 1.5,
+    }
 }
 
 /// Two resources that took the time.

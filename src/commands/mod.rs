@@ -1,25 +1,28 @@
 //! One verb, from what was typed to the exit code: settings, clients, the engine, the end.
 
+mod data;
+mod deploy;
+mod fleet;
+mod reaper;
+mod teardown;
+
+pub use reaper::function;
+
 use crate::artifact::Workshop;
-use crate::cli::{self, Cli, Output, Verb};
+use crate::cli::{self, Cli, Verb};
+use crate::clock::Clock;
 use crate::cloud::{self, Clients};
 use crate::demo;
-use crate::environment::ROWS_PREFIX;
 use crate::error::{Error, Kind};
-use crate::event::{Done, Event, NextStep};
+use crate::event::{Done, Event};
 use crate::local::{LocalCloud, Running};
 use crate::report::{Look, Printer, Stdout};
-use crate::settings::{Place, Settings, cache_directory, read, read_optional, value};
+use crate::settings::{Place, Settings, cache_directory, read, value};
 use crate::signals::Signals;
-use crate::stack::plan::Plan;
 use crate::stack::status::Known;
-use crate::stack::up::Wish;
-use crate::stack::{Conduct, Consent, Context, down, drift, fleet, inspect, up};
+use crate::stack::{Conduct, Consent, Context, inspect};
 use crate::template;
-use crate::{data, report};
 use anyhow::{Result, ensure};
-use std::path::Path;
-use std::time::Instant;
 
 /// Runs what was typed. Returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
@@ -40,7 +43,10 @@ pub async fn run(cli: Cli) -> u8 {
         }
     };
     match go(verb, settings, &printer).await {
-        Ok(code) => code,
+        Ok(code) => match printer.lost() {
+            None => code,
+            Some(cause) => fail(&printer, &incomplete(cause).into()),
+        },
         // Whoever reads our output has seen enough.
         Err(error) if is_closed_pipe(&error) => 0,
         Err(error) => fail(&printer, &error),
@@ -49,8 +55,12 @@ pub async fn run(cli: Cli) -> u8 {
 
 fn stdout_of(verb: &Verb) -> Stdout {
     match verb {
-        Verb::Up(_) | Verb::Down(_) | Verb::Produce(_) | Verb::Local(cli::Local::Stop) => Stdout::Events,
-        Verb::Plan(_) | Verb::Status(_) | Verb::List | Verb::Local(cli::Local::Status) => Stdout::Document,
+        Verb::Up(_) | Verb::Down(_) | Verb::Produce(_) | Verb::Extend(_) | Verb::Reap(_) => Stdout::Events,
+        Verb::Reaper(cli::Reaper::Up(_) | cli::Reaper::Down(_)) | Verb::Local(cli::Local::Stop) => {
+            Stdout::Events
+        }
+        Verb::Plan(_) | Verb::Status(_) | Verb::List(_) => Stdout::Document,
+        Verb::Reaper(cli::Reaper::Status) | Verb::Local(cli::Local::Status) => Stdout::Document,
         // The tour is for people.
         Verb::Results(_) | Verb::Render(_) | Verb::Local(cli::Local::Logs) | Verb::Demo => Stdout::Data,
     }
@@ -74,6 +84,12 @@ fn fail(printer: &Printer, error: &anyhow::Error) -> u8 {
     let error = Error::of(error);
     printer.failure(&error);
     error.kind.exit_code()
+}
+
+fn incomplete(cause: String) -> Error {
+    Error::new(Kind::Failed, "it is done, but stdout could not take all of the output")
+        .because(cause)
+        .remedy("Make room where stdout leads to. Nothing has to be done again.")
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -102,7 +118,10 @@ impl Session {
             Verb::Produce(typed) => self.produce(&typed).await,
             Verb::Demo => self.tour().await,
             Verb::Status(typed) => self.unless_told_to_stop(self.status(&typed)).await,
-            Verb::List => self.unless_told_to_stop(self.list()).await,
+            Verb::List(typed) => self.unless_told_to_stop(self.list(&typed)).await,
+            Verb::Extend(typed) => self.extend(&typed).await,
+            Verb::Reap(typed) => self.reap(&typed).await,
+            Verb::Reaper(typed) => self.reaper(&typed).await,
             Verb::Results(typed) => self.unless_told_to_stop(self.results(&typed)).await,
             Verb::Render(typed) => {
                 let shape = self.settings.shape(&typed.shape)?;
@@ -131,184 +150,6 @@ impl Session {
             ensure!(code == 0, "the tour ended with exit code {code}");
         }
         reporter.tell(&Event::DemoEnded { command: self.settings.invocation.command("down --yes") });
-        Ok(0)
-    }
-
-    async fn up(&self, typed: &cli::Up) -> Result<u8> {
-        let cli::Up { processor, plan, code_only, dotenv, means, yes, timeout, shape } = typed;
-        if *code_only && (*shape != cli::Shape::default() || means.changes_more_than_code()) {
-            return Err(Error::new(
-                Kind::BadInput,
-                "--code-only changes the function's code and nothing else",
-            )
-            .remedy("Leave the other options out, or leave --code-only out.")
-            .into());
-        }
-        let reviewed = match plan {
-            Some(path) => Some(self.unless_told_to_stop(self.reviewed(path)).await?),
-            None => None,
-        };
-        let dotenv = dotenv.as_ref().map(Path::new);
-        dotenv.map(report::dotenv::check).transpose()?;
-        // A plan brings its own options; what is typed beside it has to be the same, or the plan is another one.
-        let means = match &reviewed {
-            Some(plan) if *means == cli::Means::default() => plan.means.clone(),
-            _ => self.settings.means(means)?,
-        };
-        let shape = match &reviewed {
-            Some(plan) if *shape == cli::Shape::default() => plan.shape.clone(),
-            _ => self.settings.shape(shape)?,
-        };
-        let workshop = self.workshop(processor, &shape)?;
-        let conduct = conduct(*yes, timeout)?;
-        let wish = Wish { shape: &shape, workshop: &workshop, means: &means, reviewed: reviewed.as_ref() };
-        let (context, cloud) = self.unless_told_to_stop(self.ensure()).await?;
-        let done = match code_only {
-            true => up::code_only(&context, &workshop, conduct).await,
-            false => up::up(&context, &wish, conduct).await,
-        };
-        let done = self.release_unless(done.is_ok(), done, &context, cloud).await?;
-        if let Some(path) = dotenv {
-            report::dotenv::write(path, &done)?;
-        }
-        let next = [
-            ("produce --records 100", "send 100 trades"),
-            ("results --wait 100", "show their rows as soon as they have landed"),
-            ("status", "show the environment"),
-            ("down", "tear it down"),
-        ];
-        // What was just protected isn't torn down next.
-        let next = next.into_iter().filter(|(verb, _)| *verb != "down" || means.protection != Some(true));
-        let next = next.map(|(verb, does)| NextStep {
-            command: self.settings.invocation.command(verb),
-            does: does.to_owned(),
-        });
-        self.done(Done { next: if self.on_tour { Vec::new() } else { next.collect() }, ..done })
-    }
-
-    /// A plan that was written down, of this environment.
-    async fn reviewed(&self, path: &str) -> Result<Plan> {
-        let file = Path::new(path).to_owned();
-        // A pipe can keep its reader waiting.
-        let plan = tokio::task::spawn_blocking(move || Plan::read(&file)).await??;
-        let name = self.settings.environment.name.as_str();
-        if plan.env == name {
-            return Ok(plan);
-        }
-        let message = format!("{path} is a plan of the environment {}, not of {name}", plan.env);
-        Err(Error::new(Kind::BadInput, message)
-            .remedy(format!("Add --env {} to the command.", plan.env))
-            .into())
-    }
-
-    async fn plan(&self, typed: &cli::Plan) -> Result<u8> {
-        let shape = self.settings.shape(&typed.shape)?;
-        let means = self.settings.means(&typed.means)?;
-        let workshop = self.workshop(&typed.processor, &shape)?;
-        let wish = Wish { shape: &shape, workshop: &workshop, means: &means, reviewed: None };
-        let (context, cloud) = self.unless_told_to_stop(self.ensure()).await?;
-        let plan = up::plan(&context, &wish).await;
-        let plan = self.release_unless(false, plan, &context, cloud).await?;
-        let code = if typed.exit_code { plan.exit_code() } else { 0 };
-        match self.printer.plan(&plan) {
-            // Whoever reads has seen enough, but the exit code is an answer of its own.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(code),
-            printed => printed.map(|()| code).map_err(Into::into),
-        }
-    }
-
-    async fn status(&self, typed: &cli::Status) -> Result<u8> {
-        let shape = self.settings.shape(&cli::Shape::default())?;
-        let workshop = self.workshop(&typed.processor, &shape)?;
-        let (context, _cloud) = self.require().await?;
-        let mut inspection = inspect::inspect(&context, &workshop).await?;
-        if typed.drift {
-            inspection.drift = Some(drift::detect(&context, &inspection.stack_id, drift::PATIENCE).await?);
-        }
-        self.printer.status(&inspection)?;
-        Ok(0)
-    }
-
-    async fn down(&self, typed: &cli::Down) -> Result<u8> {
-        let conduct = conduct(typed.yes, &typed.timeout)?;
-        let Some((context, cloud)) = self.find().await? else {
-            // Without a local cloud there is nothing local: it keeps its state in memory.
-            let stack = Some(self.settings.environment.stack());
-            return self.done(Done {
-                command: "down".to_owned(),
-                changed: Some(false),
-                stack,
-                ..Done::default()
-            });
-        };
-        let done = down::down(&context, conduct).await;
-        let done = self.release_unless(done.is_err(), done, &context, cloud).await?;
-        self.done(done)
-    }
-
-    async fn list(&self) -> Result<u8> {
-        let environments = match self.find().await? {
-            Some((context, _cloud)) => fleet::list(&context.clients).await?,
-            None => Vec::new(),
-        };
-        self.printer.list(&environments)?;
-        Ok(0)
-    }
-
-    async fn produce(&self, typed: &cli::Produce) -> Result<u8> {
-        let cli::Produce { records, rate, duration, seed } = typed;
-        let records = read_optional("--records", records, value::count)?;
-        let duration = read_optional("--duration", duration, value::positive_duration)?;
-        let rate = read_optional("--rate", rate, value::rate)?;
-        let options = data::ProduceOptions {
-            records,
-            // The workshop's producer sends one record a second.
-            rate: rate.or_else(|| records.is_none().then_some(1.0)),
-            duration,
-            seed: read_optional("--seed", seed, value::seed)?.unwrap_or_else(|| fastrand::u64(..)),
-        };
-        let began = Instant::now();
-        let (context, _cloud) = self.require().await?;
-        let stack = inspect::require(&context).await?;
-        let stream = inspect::output(&stack, "StreamName")?;
-        let stop = async {
-            self.signals.heard(1).await;
-        };
-        let produced =
-            data::produce(&context.clients.kinesis, &stream, options, context.reporter.as_ref(), stop)
-                .await?;
-        self.done(Done {
-            command: "produce".to_owned(),
-            stack: Some(stack.name),
-            stack_id: Some(stack.id),
-            produced: Some(produced),
-            seconds: Some(began.elapsed().as_secs_f64()),
-            ..Done::default()
-        })?;
-        Ok(self.signals.last().map_or(0, Kind::exit_code))
-    }
-
-    async fn results(&self, typed: &cli::Results) -> Result<u8> {
-        let cli::Results { format, wait, timeout } = typed;
-        let wait = read_optional("--wait", wait, value::count)?;
-        let timeout = read("--timeout", timeout, value::positive_duration)?;
-        let look = self.printer.look();
-        // Rows are data: JSON lines are what both a pipe and `--output json` are for.
-        let format = format.unwrap_or(if look.stdout_is_terminal && look.output == Output::Text {
-            cli::Format::Table
-        } else {
-            cli::Format::Jsonl
-        });
-        let (context, _cloud) = self.require().await?;
-        let (stack, identity) = tokio::try_join!(inspect::require(&context), context.clients.identity())?;
-        let query = data::ResultsQuery {
-            bucket: inspect::output(&stack, "BucketName")?,
-            account: identity.account,
-            prefix: ROWS_PREFIX.to_owned(),
-        };
-        let wait = wait.map(|rows| (rows, timeout));
-        let read = data::show(&context, &query, format, wait, &mut report::stdout()).await?;
-        context.reporter.tell(&Event::RowsRead(read.into()));
         Ok(0)
     }
 
@@ -401,6 +242,7 @@ impl Session {
             reporter,
             invocation: self.settings.invocation.at(endpoint),
             signals: self.signals.clone(),
+            clock: Clock::default(),
         })
     }
 
@@ -420,7 +262,8 @@ impl Session {
             for region in local.regions().into_iter().chain([context.clients.region.clone()]) {
                 let place = Place::Local { region };
                 let configuration = cloud::configuration(&place, Some(&endpoint)).await?;
-                let environments = fleet::list(&Clients::new(&configuration, &context.reporter)?).await?;
+                let environments =
+                    crate::stack::fleet::list(&Clients::new(&configuration, &context.reporter)?).await?;
                 // What is no more than a name holds nothing.
                 if !environments.iter().all(|it| it.status.is(Known::ReviewInProgress)) {
                     return Ok(false);

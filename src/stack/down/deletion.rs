@@ -1,0 +1,141 @@
+//! Deletes a stack and its bucket.
+
+use super::OnlyIf;
+use super::export::Export;
+use crate::cloud::{Identity, fault};
+use crate::error::{Error, Kind};
+use crate::event::{DataFound, Event};
+use crate::stack::operation::Terms;
+use crate::stack::plan::Operation;
+use crate::stack::residue::{Emptier, Kind as Of, Ledger, Named, kept};
+use crate::stack::state::Stack;
+use crate::stack::{Context, operation, poll};
+use anyhow::Result;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How often a bucket that is part of the deletion is emptied when rows keep coming.
+const ATTEMPTS: u32 = 10;
+
+/// One deletion. It can be repeated at any point.
+pub struct Deletion<'a> {
+    pub context: &'a Context,
+    pub identity: &'a Identity,
+    pub stack: &'a Stack,
+    /// The role that CloudFormation acts under, where it isn't the stack's.
+    pub role_arn: Option<&'a str>,
+    /// The environment's bucket, where there is one of ours.
+    pub bucket: Option<&'a str>,
+    /// What it holds, where that was counted.
+    pub data: Option<&'a DataFound>,
+    pub keep_data: bool,
+    /// Asked once more where somebody else acts on the stack before it goes.
+    pub only_if: Option<&'a OnlyIf>,
+    /// Where the bucket's data is saved before it goes.
+    pub export: Option<&'a Export<'a>>,
+    pub ledger: Option<&'a Ledger>,
+    pub at_most: Duration,
+}
+
+impl Deletion<'_> {
+    /// Deletes the stack, with the bucket being emptied meanwhile, then the bucket: nothing is left then that could
+    /// write to it. `events`: those so far, where somebody has just read them.
+    pub async fn go(&self, mut events: Option<Vec<String>>) -> Result<()> {
+        let Deletion { context, identity, stack, at_most, .. } = *self;
+        let bucket = self.bucket.filter(|_| !self.keep_data);
+        let emptier = bucket.map(|bucket| Emptier::new(context, bucket, identity).expecting(self.data));
+        // What is to be saved can't be deleted before the last of it has come; and where the stack may stay after all,
+        // its data has to.
+        let at_once = self.export.is_none() && self.only_if.is_none();
+        let meanwhile = emptier.as_ref().filter(|_| at_once);
+        for attempt in 1..=ATTEMPTS {
+            let (accepted, begun) = oneshot::channel();
+            let terms = Terms {
+                role_arn: self.role_arn,
+                before: events.take(),
+                only_if: self.only_if,
+                accepted: Some(accepted),
+            };
+            let deletion = operation::delete_stack(context, &stack.id, terms, at_most);
+            // Not a moment sooner: a stack that can't be deleted after all (somebody has just protected it) keeps its
+            // data.
+            let emptying = async {
+                match begun.await {
+                    Ok(()) => self.empty(meanwhile).await,
+                    Err(_) => Ok(()),
+                }
+            };
+            let (ended, emptied) = tokio::join!(deletion, emptying);
+            let ended = ended?;
+            emptied?;
+            if ended.stack.is_none() {
+                break;
+            }
+            // A stack whose template says that the bucket goes with it: made by hand, or by somebody else's copy.
+            let not_empty = ended.failures.iter().any(|failure| fault::is_bucket_not_empty(&failure.reason));
+            let (Some(bucket), true) = (bucket, not_empty && attempt < ATTEMPTS) else {
+                return Err(operation::failed(context, identity, Operation::Delete, &ended).into());
+            };
+            let bucket = bucket.to_owned();
+            context.reporter.tell(&Event::EmptyingAgain { bucket, attempt: attempt + 1 });
+            if let Some(export) = self.export {
+                export.until_nothing_is_new().await?;
+            }
+            self.empty(emptier.as_ref()).await?;
+        }
+        let Some(emptier) = emptier else { return Ok(()) };
+        // Somebody else's `down --keep-data` may have deleted the very same stack.
+        if self.only_if.is_some() && kept::is_kept(context, identity, at_most).await? {
+            return Ok(());
+        }
+        if let Some(export) = self.export {
+            export.until_nothing_is_new().await?;
+        }
+        self.unless_foreign(poll::patiently(context, at_most, || emptier.remove()).await)
+    }
+
+    async fn empty(&self, emptier: Option<&Emptier<'_>>) -> Result<()> {
+        let Some(emptier) = emptier else { return Ok(()) };
+        self.unless_foreign(poll::patiently(self.context, self.at_most, || emptier.empty()).await)
+    }
+
+    /// A bucket that somebody else owns now is in nobody's way: what is left is asked at the end.
+    fn unless_foreign(&self, ended: Result<()>) -> Result<()> {
+        let Err(error) = ended else { return Ok(()) };
+        let (known, Some(bucket)) = (Error::of(&error), self.bucket) else { return Err(error) };
+        if known.kind != Kind::Refused {
+            return Err(error);
+        }
+        let named = Named::new(Of::Bucket.word(), bucket);
+        if self.ledger.is_none_or(|ledger| ledger.not_ours(named)) {
+            let (service, name) = (Of::Bucket.word().to_owned(), bucket.to_owned());
+            self.context.reporter.tell(&Event::NotOurs { service, name, because: known.message });
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the stack and its bucket, with all that it holds.
+pub async fn remove(
+    context: &Context,
+    stack: &Stack,
+    events: Option<Vec<String>>,
+    identity: &Identity,
+    at_most: Duration,
+) -> Result<()> {
+    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let deletion = Deletion {
+        context,
+        identity,
+        stack,
+        role_arn: None,
+        bucket: Some(&bucket),
+        data: None,
+        keep_data: false,
+        only_if: None,
+        export: None,
+        ledger: None,
+        at_most,
+    };
+    deletion.go(events).await
+}

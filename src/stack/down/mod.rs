@@ -1,0 +1,248 @@
+//! `down`: delete the stack, empty and remove the bucket, and look until nothing is left.
+//!
+//! The stack leaves its bucket behind on purpose (`RetainExceptOnCreate`): CloudFormation can't delete a bucket
+//! that isn't empty, and a dying delivery stream still writes what it holds. So the bucket goes last, when
+//! nothing is left that could write.
+
+mod before;
+mod deletion;
+mod export;
+
+pub use before::{data, in_words};
+pub use deletion::remove;
+
+use super::plan::Operation;
+use super::residue::{BeforeBucket, Ledger, Look, Named, Sweep, Swept, artifacts, kept};
+use super::state::Stack;
+use super::{Conduct, Consent, Context, identity, interrupt};
+use crate::cloud::Identity;
+use crate::error::Error;
+use crate::event::{Done, Event, NextStep, Removed};
+use anyhow::Result;
+use before::Found;
+use deletion::Deletion;
+use export::Export;
+use futures_util::FutureExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Whether a stack may be deleted, asked of the stack as it was just read.
+pub type OnlyIf = Box<dyn Fn(&Stack) -> Result<()> + Send + Sync>;
+
+/// How an environment is to be torn down.
+pub struct Wish {
+    /// Whether questions are answered already.
+    pub consent: Consent,
+    /// When to stop watching.
+    pub timeout: Duration,
+    /// The role that CloudFormation acts under, where it isn't the stack's or the caller's.
+    pub role_arn: Option<String>,
+    /// Whether the bucket stays, with what it holds.
+    pub keep_data: bool,
+    /// Where what the bucket holds is downloaded to before it goes.
+    pub export: Option<PathBuf>,
+    /// Where what was asked and answered is written to.
+    pub proof: Option<PathBuf>,
+    /// Asked right before anything is deleted: an error leaves everything as it is.
+    pub only_if: Option<OnlyIf>,
+}
+
+impl Wish {
+    /// The environment goes, with all that it holds.
+    pub fn new(conduct: Conduct) -> Self {
+        Wish {
+            consent: conduct.consent,
+            timeout: conduct.timeout,
+            role_arn: None,
+            keep_data: false,
+            export: None,
+            proof: None,
+            only_if: None,
+        }
+    }
+
+    /// Whether what the bucket holds would be lost.
+    fn loses_data(&self) -> bool {
+        !self.keep_data && self.export.is_none()
+    }
+}
+
+/// Tears the environment down. Told to stop, it stops: what CloudFormation was told to delete goes on. The proof is
+/// written however it ends, as soon as anything may have gone.
+pub async fn down(context: &Context, wish: Wish) -> Result<Done> {
+    let begun = interrupt::Begun::default();
+    let ledger = Ledger::new(&context.clock);
+    let work = Teardown { context, begun: &begun, wish: &wish, ledger: &ledger, began: Instant::now() };
+    let work = work.go().boxed_local();
+    let ended = interrupt::unless_told_to_stop(context, &begun, wish.timeout, work).await;
+    let Some(path) = wish.proof.as_ref().filter(|_| ended.is_ok() || ledger.has_changed()) else {
+        return ended;
+    };
+    let error = ended.as_ref().err().map(Error::of);
+    let written = ledger.proof(context, error).write(path);
+    // Why it failed says more than that this couldn't be written, too.
+    ended.and_then(|done| written.map(|()| done))
+}
+
+/// One `down`.
+struct Teardown<'a> {
+    context: &'a Context,
+    begun: &'a interrupt::Begun,
+    wish: &'a Wish,
+    ledger: &'a Ledger,
+    began: Instant,
+}
+
+impl Teardown<'_> {
+    async fn go(&self) -> Result<Done> {
+        let Teardown { context, wish, ledger, .. } = *self;
+        let (identity, found) =
+            tokio::try_join!(identity(context, wish.timeout), Found::look(context, wish.timeout))?;
+        ledger.found(&identity, found.stack.as_ref());
+        let stack_id = found.stack.as_ref().map(|stack| stack.id.clone());
+        let found = Box::pin(found.refuse_or_settle(context, &identity, wish)).await?;
+        let export = wish.export.as_deref().map(|directory| Export::new(context, &identity, directory));
+        let sweep = Sweep {
+            context,
+            identity: &identity,
+            ledger,
+            stack_id: stack_id.as_deref(),
+            keep_bucket: wish.keep_data,
+            data_is_agreed: (wish.consent == Consent::Given).into(),
+            before_bucket: export
+                .as_ref()
+                .map(|export| -> BeforeBucket<'_> { Box::new(|| Box::pin(export.until_nothing_is_new())) }),
+            at_most: wish.timeout,
+        };
+        let (changed, first) = match found.stack.is_some() {
+            true => {
+                Box::pin(self.take_stack(&identity, found, &sweep, export.as_ref())).await?;
+                (true, None)
+            }
+            false => Box::pin(self.take_leftovers(&identity, &sweep, export.as_ref())).await?,
+        };
+        let (swept, artifacts) = tokio::join!(
+            Box::pin(sweep.run(first)),
+            artifacts::look(context, &identity, stack_id.as_deref(), wish.timeout)
+        );
+        let done = self.done(changed, stack_id.clone(), export.as_ref());
+        match swept? {
+            Swept::Clean(checked) => {
+                let id = stack_id.as_deref();
+                let remove =
+                    artifacts::remove_unused(context, &identity, ledger, id, artifacts?, wish.timeout);
+                Box::pin(remove).await?;
+                Ok(Done { checked: Some(checked), ..done })
+            }
+            Swept::BroughtUpAgain(stack) => {
+                ledger.brought_up_again();
+                let (stack, stack_id) = (stack.name, stack.id);
+                context.reporter.tell(&Event::BroughtUpAgain { stack, stack_id });
+                Ok(done)
+            }
+        }
+    }
+
+    /// The stack goes, and its bucket, once that is agreed to.
+    async fn take_stack(
+        &self,
+        identity: &Identity,
+        mut found: Found,
+        sweep: &Sweep<'_>,
+        export: Option<&Export<'_>>,
+    ) -> Result<()> {
+        let Teardown { context, wish, ledger, begun, .. } = *self;
+        let bucket = found.bucket(context, identity, wish.timeout).await?;
+        let removed = found.removed(bucket.as_deref());
+        let data = before::agree(context, identity, wish, &removed).await?;
+        sweep.data_is_agreed.fetch_or(data.is_some(), Ordering::Relaxed);
+        if let Some(export) = export {
+            export.once().await?;
+        }
+        // Somebody may have acted while a person thought about it, or while the data was saved.
+        if !found.is_fresh() {
+            found = found.look_again(context, wish.timeout).await?;
+            found = found.refuse_or_settle(context, identity, wish).await?;
+        }
+        let Some(stack) = &found.stack else { return Ok(()) };
+        wish.only_if.as_ref().map_or(Ok(()), |only_if| only_if(stack))?;
+        if wish.keep_data && stack.expires().is_some() {
+            kept::keep(context, identity, wish.timeout).await?;
+        }
+        begun.acting(Operation::Delete, &stack.id, "");
+        ledger.changing();
+        let deletion = Deletion {
+            context,
+            identity,
+            stack,
+            role_arn: wish.role_arn.as_deref(),
+            bucket: bucket.as_deref(),
+            data: data.as_ref(),
+            keep_data: wish.keep_data,
+            only_if: wish.only_if.as_ref(),
+            export,
+            ledger: Some(ledger),
+            at_most: wish.timeout,
+        };
+        deletion.go(found.events.take()).await?;
+        for it in removed.iter().filter(|it| !wish.keep_data || it.resource_type != BUCKET) {
+            ledger.removed(Named::new(&it.resource_type, &it.physical_id));
+        }
+        Ok(())
+    }
+
+    /// Without a stack: what is found goes, once that is agreed to. What was found is what is removed first.
+    async fn take_leftovers(
+        &self,
+        identity: &Identity,
+        sweep: &Sweep<'_>,
+        export: Option<&Export<'_>>,
+    ) -> Result<(bool, Option<Look>)> {
+        let looked = tokio::time::Instant::now();
+        let look = sweep.look().await;
+        let removed: Vec<Removed> = look.things.iter().map(before::leftover).collect();
+        if removed.is_empty() || look.is_anothers() {
+            if self.wish.keep_data && !look.is_anothers() {
+                kept::keep(self.context, identity, self.wish.timeout).await?;
+            }
+            if let Some(export) = export.filter(|_| self.wish.keep_data) {
+                export.once().await?;
+            }
+            return Ok((false, Some(look)));
+        }
+        let data = before::agree(self.context, identity, self.wish, &removed).await?;
+        sweep.data_is_agreed.fetch_or(data.is_some(), Ordering::Relaxed);
+        if self.wish.keep_data {
+            kept::keep(self.context, identity, self.wish.timeout).await?;
+        }
+        if let Some(export) = export {
+            export.once().await?;
+        }
+        self.begun.acting(Operation::Delete, "", "");
+        Ok((true, Some(look).filter(|_| looked.elapsed() < before::FRESH)))
+    }
+
+    fn done(&self, changed: bool, stack_id: Option<String>, export: Option<&Export<'_>>) -> Done {
+        let kept = self.ledger.all_kept().into_iter().filter(|kept| kept.service == "bucket");
+        let kept: Vec<String> = kept.map(|kept| format!("{} {}", kept.service, kept.name)).collect();
+        let next = NextStep {
+            command: self.context.invocation.command("up --adopt"),
+            does: "bring it up again, with the bucket that was kept".to_owned(),
+        };
+        Done {
+            command: "down".to_owned(),
+            changed: Some(changed),
+            stack: Some(self.context.environment.stack()),
+            stack_id,
+            next: (!kept.is_empty()).then_some(next).into_iter().collect(),
+            kept,
+            exported: export.and_then(Export::told),
+            seconds: Some(self.began.elapsed().as_secs_f64()),
+            ..Done::default()
+        }
+    }
+}
+
+/// CloudFormation's name for buckets.
+const BUCKET: &str = "AWS::S3::Bucket";

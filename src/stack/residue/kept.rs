@@ -1,0 +1,54 @@
+//! A bucket that is kept on purpose when its stack goes.
+
+use crate::cloud::{Identity, fault};
+use crate::environment::{TAG_ENVIRONMENT, TAG_EXPIRES, TAG_KEPT};
+use crate::stack::{Context, poll};
+use anyhow::Result;
+use aws_sdk_s3::types::{Tag, Tagging};
+use std::time::Duration;
+
+/// Takes the end of its environment's time from the environment's bucket, and marks it as kept: or the next `reap`
+/// would take for a leftover what somebody wanted to have. Where it bears none, nothing is changed. Can be repeated.
+///
+/// All other tags are sent as they are, those of CloudFormation too: S3 refuses to lose them.
+pub async fn keep(context: &Context, identity: &Identity, at_most: Duration) -> Result<()> {
+    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let (s3, owner) = (&context.clients.s3, &identity.account);
+    let doing = format!("mark the bucket {bucket} as kept");
+    let mark = || async {
+        let answer = match s3.get_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).send().await {
+            Ok(answer) => answer,
+            Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => return Ok(()),
+            // Another's bucket is not ours to keep.
+            Err(error) if fault::is_forbidden(&error) => return Ok(()),
+            Err(error) => return Err(fault::explain(error, &doing)),
+        };
+        let environment = context.environment.name.as_str();
+        let is_ours = answer.tag_set.iter().any(|tag| tag.key == TAG_ENVIRONMENT && tag.value == environment);
+        if !is_ours || !answer.tag_set.iter().any(|tag| tag.key == TAG_EXPIRES) {
+            return Ok(());
+        }
+        let mine = |tag: &Tag| tag.key == TAG_EXPIRES || tag.key == TAG_KEPT;
+        let others = answer.tag_set.into_iter().filter(|tag| !mine(tag));
+        let tags = others.chain([Tag::builder().key(TAG_KEPT).value("true").build()?]);
+        let tagging = Tagging::builder().set_tag_set(Some(tags.collect())).build()?;
+        let request = s3.put_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).tagging(tagging);
+        request.send().await.map(drop).map_err(|error| fault::explain(error, &doing))
+    };
+    poll::patiently(context, at_most, mark).await
+}
+
+/// Whether the environment's bucket was kept on purpose. One that isn't there, or isn't ours, was not.
+pub async fn is_kept(context: &Context, identity: &Identity, at_most: Duration) -> Result<bool> {
+    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let look = || async {
+        let request = context.clients.s3.get_bucket_tagging().bucket(&bucket);
+        match request.expected_bucket_owner(&identity.account).send().await {
+            Ok(answer) => Ok(answer.tag_set.iter().any(|tag| tag.key == TAG_KEPT)),
+            Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => Ok(false),
+            Err(error) if fault::is_forbidden(&error) => Ok(false),
+            Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
+        }
+    };
+    poll::patiently(context, at_most, look).await
+}
