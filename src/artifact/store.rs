@@ -13,6 +13,9 @@ use aws_sdk_s3::types::{
 };
 use std::time::Duration;
 
+/// How often an upload begins anew when its bucket is removed under it.
+const ATTEMPTS: u32 = 5;
+
 /// The artifact bucket of one account and region.
 #[derive(Debug)]
 pub struct Store<'a> {
@@ -58,15 +61,23 @@ impl<'a> Store<'a> {
     pub async fn put(&self, artifact: &Artifact, reporter: &dyn Reporter) -> Result<()> {
         // On each upload, so that a run that was cut short after creating the bucket is made good. Whether there is
         // a bucket is told by the same call.
-        if !self.keep_private().await? {
-            self.create(reporter).await?;
-            self.keep_private().await?;
-        }
         let doing = format!("upload the processor to {}", self.bucket);
         let key = artifact_key(&artifact.sha256);
-        let put = self.s3.put_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.account);
-        let put = put.content_type("application/zip").body(ByteStream::from(artifact.zip.clone())).send();
-        put.await.map_err(|error| fault::explain(error, &doing))?;
+        let mut attempt = 1;
+        loop {
+            if !self.keep_private().await? {
+                self.create(reporter).await?;
+                self.keep_private().await?;
+            }
+            let put = self.s3.put_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.account);
+            let put = put.content_type("application/zip").body(ByteStream::from(artifact.zip.clone()));
+            match put.send().await {
+                Ok(_) => break,
+                // The `down` of the account's last environment has just taken the bucket with it.
+                Err(error) if fault::is_missing(&error) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(fault::explain(error, &doing)),
+            }
+        }
         reporter.tell(&Event::ArtifactReady { bucket: self.bucket.clone(), key, uploaded: true });
         Ok(())
     }

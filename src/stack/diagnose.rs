@@ -3,7 +3,7 @@
 mod causes;
 mod denial;
 mod parts;
-mod quota;
+pub(super) mod quota;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -75,8 +75,13 @@ pub fn diagnose(failures: &[Failure], facts: &Facts) -> Option<Diagnosis> {
         sentence: Reason::sentence(&failure.reason),
         meaning,
         remedies,
-        // What is deleted needs no role any more.
-        retry: reason == Reason::IamRace && facts.operation != Operation::Delete,
+        retry: match reason {
+            // What is deleted needs no role any more.
+            Reason::IamRace => facts.operation != Operation::Delete,
+            // Others' streams get done, and a zip that was taken away is uploaded again.
+            Reason::StreamsAtOnce | Reason::CodeMissing { denied: false, .. } => true,
+            _ => false,
+        },
     })
 }
 

@@ -8,7 +8,7 @@ use super::poll::{self, Ended};
 use super::{Context, changeset, operation, residue};
 use crate::cloud::fault;
 use crate::error::{Error, Kind};
-use crate::event::Event;
+use crate::event::{Event, Recovery};
 use anyhow::Result;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ enum Step {
     Nothing,
     /// A change set of this name was asked for. `named_it`: it may have given the stack its name.
     Planning { change_set: String, named_it: bool },
+    /// A stuck stack is being freed.
+    Recovering(Recovery),
     /// CloudFormation was told to act.
     Acting { operation: Operation, stack_id: String, change_set: String },
 }
@@ -31,6 +33,11 @@ impl Begun {
     /// A change set is about to be asked for.
     pub fn planning(&self, change_set: &str, named_it: bool) {
         self.enter(Step::Planning { change_set: change_set.to_owned(), named_it });
+    }
+
+    /// A stuck stack is about to be freed.
+    pub fn recovering(&self, by: Recovery) {
+        self.enter(Step::Recovering(by));
     }
 
     /// CloudFormation is about to be told to act.
@@ -78,8 +85,13 @@ async fn take_back(context: &Context, step: Step, kind: Kind, timeout: Duration)
             context.reporter.tell(&Event::Withdrawing { stack });
             changeset::withdraw(context, &change_set, named_it)
                 .await
-                .map(|()| "nothing was changed".to_owned())
+                .map(|()| format!("{} was left as it was", context.environment.stack()))
         }
+        // It leads from a state that is of no use to one that is: nothing to take back.
+        Step::Recovering(by) => Ok(match by {
+            Recovery::Delete => format!("the deletion of {stack} goes on"),
+            Recovery::Rollback | Recovery::ContinueRollback => format!("the roll-back of {stack} goes on"),
+        }),
         Step::Acting { operation: Operation::Create, stack_id, .. } => {
             delete_again(context, &stack_id, timeout).await
         }

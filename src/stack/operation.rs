@@ -3,6 +3,7 @@
 
 use super::Context;
 use super::diagnose::{Facts, diagnose};
+use super::down::OnlyIf;
 use super::plan::Operation;
 use super::poll::{self, Ended};
 use super::state::Stack;
@@ -12,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::event::Event;
 use anyhow::Result;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// A token for one request: CloudFormation takes a repeated one for the same request, and notes it on each event.
 pub fn token(verb: &str) -> String {
@@ -39,31 +41,76 @@ pub fn in_the_way(context: &Context, stack: &Stack) -> Error {
 
 /// How often somebody else's operation may be watched to its end before a stack can be deleted.
 const TURNS: u32 = 4;
+/// How often a deletion begins anew while others of the account are in its way.
+const CROWDED: u32 = 30;
+
+/// What goes with a deletion.
+#[derive(Default)]
+pub struct Terms<'a> {
+    /// The role that CloudFormation acts under, where it isn't the stack's.
+    pub role_arn: Option<&'a str>,
+    /// The events so far, where somebody has just read them.
+    pub before: Option<Vec<String>>,
+    /// Asked once more of a stack on which somebody else was at work.
+    pub only_if: Option<&'a OnlyIf>,
+    /// Told once CloudFormation has begun, and dropped where it never did.
+    pub accepted: Option<oneshot::Sender<()>>,
+}
 
 /// Deletes a stack and watches it go. Can be repeated at any point. What somebody else has begun a moment before is
-/// watched to its end first.
-///
-/// `before`: the events so far, where somebody has just read them.
+/// watched to its end first, and while Kinesis is busy with others' streams the deletion begins anew.
 pub async fn delete_stack(
     context: &Context,
     stack_id: &str,
-    mut before: Option<Vec<String>>,
+    mut terms: Terms<'_>,
     timeout: Duration,
 ) -> Result<Ended> {
+    let mut attempt = 0;
+    loop {
+        let so_far = ask_to_delete(context, stack_id, &mut terms, timeout).await?;
+        if let Some(accepted) = terms.accepted.take() {
+            // Whoever waits for it may be gone already.
+            let _ = accepted.send(());
+        }
+        context.reporter.tell(&Event::OperationStarted {
+            operation: Operation::Delete,
+            stack: context.environment.stack(),
+            stack_id: stack_id.to_owned(),
+        });
+        let ended = poll::watch_deletion(context, stack_id, so_far, timeout).await?;
+        match passing(context, None, Operation::Delete, &ended) {
+            Some(Passing { because, crowded: true }) if ended.stack.is_some() && attempt < CROWDED => {
+                context.reporter.tell(&Event::Retrying { because });
+                tokio::time::sleep(keep_away(attempt)).await;
+                attempt += 1;
+            }
+            _ => return Ok(ended),
+        }
+    }
+}
+
+/// Has the deletion begin. Returns the events before it.
+async fn ask_to_delete(
+    context: &Context,
+    stack_id: &str,
+    terms: &mut Terms<'_>,
+    timeout: Duration,
+) -> Result<Vec<String>> {
     let mut turn = 0;
-    let before = loop {
-        let before = match before.take() {
+    loop {
+        let before = match terms.before.take() {
             Some(before) => before,
             None => poll::events_so_far(context, stack_id, timeout).await?,
         };
         let request = context.clients.cloudformation.delete_stack().stack_name(stack_id);
         let request = request.client_request_token(token("down"));
+        let request = request.set_role_arn(terms.role_arn.map(str::to_owned));
         let delete = || async {
             let deleted = request.clone().send().await;
             deleted.map_err(|error| fault::explain(error, "delete the stack"))
         };
         match poll::patiently(context, timeout, delete).await {
-            Ok(_) => break before,
+            Ok(_) => return Ok(before),
             Err(error) if turn < TURNS && fault::is_overtaken(&error) => turn += 1,
             Err(error) => return Err(error),
         }
@@ -73,33 +120,48 @@ pub async fn delete_stack(
             // The look is older than what made the deletion be refused.
             None => tokio::time::sleep(Duration::from_secs(2)).await,
         }
-    };
-    context.reporter.tell(&Event::OperationStarted {
-        operation: Operation::Delete,
-        stack: context.environment.stack(),
-        stack_id: stack_id.to_owned(),
-    });
-    poll::watch_deletion(context, stack_id, before, timeout).await
+        if let Some(only_if) = terms.only_if
+            && let Some(found) = poll::find(context, stack_id, timeout).await?
+        {
+            only_if(&found)?;
+        }
+    }
 }
 
-/// The sentence about a failure that passes by itself, where it is one.
+/// A failure that passes by itself.
+pub struct Passing {
+    /// The sentence about it.
+    pub because: String,
+    /// Whether others of the account are in the way, who have to get done first: that can take several tries.
+    pub crowded: bool,
+}
+
+/// The failure that an operation ended with, where it is one that passes by itself.
 pub fn passing(
     context: &Context,
-    identity: &Identity,
+    identity: Option<&Identity>,
     operation: Operation,
     ended: &Ended,
-) -> Option<String> {
+) -> Option<Passing> {
     let diagnosis = diagnose(&ended.failures, &facts(context, identity, operation))?;
-    diagnosis
-        .retry
-        .then(|| format!("{}: {}.", diagnosis.logical_id, diagnosis.sentence.trim_end_matches('.')))
+    diagnosis.retry.then(|| Passing {
+        because: format!("{}: {}.", diagnosis.logical_id, diagnosis.sentence.trim_end_matches('.')),
+        crowded: diagnosis.code == "streams-at-once",
+    })
 }
 
-fn facts<'a>(context: &'a Context, identity: &'a Identity, operation: Operation) -> Facts<'a> {
+/// How long to keep away while others are in the way: at first about as long as Kinesis takes for a stream, then
+/// longer, and each time differently, so that those who wait don't all come back at once.
+pub fn keep_away(attempt: u32) -> Duration {
+    let most = 30.0 * f64::from(1 << attempt.min(2));
+    Duration::from_secs_f64(most * (0.25 + 0.75 * fastrand::f64()))
+}
+
+fn facts<'a>(context: &'a Context, identity: Option<&'a Identity>, operation: Operation) -> Facts<'a> {
     Facts {
         environment: &context.environment,
         region: &context.clients.region,
-        account: Some(&identity.account),
+        account: identity.map(|identity| identity.account.as_str()),
         invocation: &context.invocation,
         operation,
     }
@@ -115,7 +177,7 @@ pub fn failed(context: &Context, identity: &Identity, operation: Operation, ende
     };
     let status = ended.stack.as_ref().map_or_else(String::new, |stack| format!(": it is {}", stack.status));
     let mut error = Error::new(Kind::DeploymentFailed, format!("{stack} could not be {done}{status}"));
-    if let Some(diagnosis) = diagnose(&ended.failures, &facts(context, identity, operation)) {
+    if let Some(diagnosis) = diagnose(&ended.failures, &facts(context, Some(identity), operation)) {
         let property = diagnosis.property.as_ref().map(|property| format!(".{property}")).unwrap_or_default();
         error = error
             .because(format!(

@@ -1,6 +1,8 @@
 //! Clears the way for `up`: every state that a stack can be stuck in has a way out, which is taken where nothing
 //! can be lost by it, and explained where something could.
 
+use super::interrupt::Begun;
+use super::operation::Terms;
 use super::plan::Operation;
 use super::poll;
 use super::state::Stack;
@@ -31,12 +33,14 @@ impl From<Option<Stack>> for Cleared {
 /// Leads a stack to a state in which it can be created or updated.
 pub async fn clear_the_way(
     context: &Context,
+    begun: &Begun,
     identity: &Identity,
     mut stack: Option<Stack>,
     conduct: Conduct,
 ) -> Result<Cleared> {
     let mut skip = None;
     for _ in 0..MOST {
+        begun.ended();
         let Some(found) = stack else { return Ok(None.into()) };
         found.check_ours(&context.environment)?;
         match found.status.way_out() {
@@ -48,18 +52,22 @@ pub async fn clear_the_way(
                 operation::attach(context, &found, conduct.timeout).await?;
             }
             WayOut::DeleteFirst => {
+                begun.recovering(Recovery::Delete);
                 tell(context, &found, Recovery::Delete, &[]);
-                let ended = operation::delete_stack(context, &found.id, None, conduct.timeout).await?;
+                let ended =
+                    operation::delete_stack(context, &found.id, Terms::default(), conduct.timeout).await?;
                 if ended.stack.is_some() {
                     return Err(operation::failed(context, identity, Operation::Delete, &ended).into());
                 }
             }
             WayOut::DeleteIfEmpty => {
                 agree_to_delete(context, identity, &found, conduct).await?;
+                begun.recovering(Recovery::Delete);
                 tell(context, &found, Recovery::Delete, &[]);
                 down::remove(context, &found, None, identity, conduct.timeout).await?;
             }
             WayOut::Rollback => {
+                begun.recovering(Recovery::Rollback);
                 tell(context, &found, Recovery::Rollback, &[]);
                 if !roll_back(context, &found, conduct).await? {
                     return Ok(Cleared { stack: Some(found), express: true });
@@ -70,6 +78,7 @@ pub async fn clear_the_way(
                     None => Vec::new(),
                     Some(before) => to_skip(context, &found, before).await?,
                 };
+                begun.recovering(Recovery::ContinueRollback);
                 tell(context, &found, Recovery::ContinueRollback, &skipping);
                 continue_rollback(context, &found, &skipping, conduct).await?;
                 skip = Some(skipping);

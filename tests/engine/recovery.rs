@@ -159,6 +159,27 @@ async fn the_iam_race_is_tried_once_more_and_out_loud() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_zip_that_was_taken_away_under_it_is_uploaded_again() {
+    let bench = Bench::new();
+    let gone = "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does \
+                not exist. (Service: Lambda, Status Code: 400, Request ID: 5f7c6d1e)";
+    bench.account().script.failing.insert("Processor".to_owned(), gone.to_owned());
+    let watched = bench.aws.clone();
+    let somebody = async {
+        while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+        let mut account = watched.now();
+        account.script.failing.clear();
+        account.buckets.remove(ARTIFACTS).expect("the artifact bucket");
+    };
+    let (up, ()) = tokio::join!(bench.up(), somebody);
+    up.unwrap();
+    assert_eq!(bench.calls("PutObject").len(), 2);
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_iam_race_is_not_tried_a_third_time_and_nothing_else_a_second() {
     for (reason, attempts) in [
         (reasons::role_not_assumable_by_firehose("r"), 2),

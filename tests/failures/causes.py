@@ -233,10 +233,10 @@ def quotas():
     yield create("streams-at-once", "Stream",
                  told(f"This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING or DELETING for the account {ACCOUNT}. Limit: 5.", "Kinesis", 400, "ServiceLimitExceeded"),
                  "streams-at-once", None, ["at most 5", "Wait a minute"], "Twenty pull requests make their streams at once",
-                 "No quota that could be raised: a matter of a minute.")
+                 "No quota that could be raised: a matter of a minute.", retry=True)
     yield create("streams-at-once-old-wording", "Stream",
                  old(f"This request would have exceed the limit on the number of streams that can simultaneously be in CREATING or DELETING for the account {ACCOUNT}. Limit: 5.", "AmazonKinesis", 400, "LimitExceededException"),
-                 "streams-at-once", None, ["can't be raised"], "The same in CloudFormation's old wording", "LimitExceeded is the vaguer half of it; the sentence decides.")
+                 "streams-at-once", None, ["can't be raised"], "The same in CloudFormation's old wording", "LimitExceeded is the vaguer half of it; the sentence decides.", retry=True)
     yield create("concurrency-of-a-new-account", "Processor",
                  told("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [10].", "Lambda", 400, "InvalidRequest"),
                  "concurrency-of-new-account", "ReservedConcurrentExecutions", ["L-B99A9384", "concurrency of 10"], "A new account can reserve no concurrency",
@@ -361,9 +361,9 @@ def code():
     yield create("code-architecture", "Processor", told(f"The architecture arm64 is not supported in {REGION}", "Lambda", 400, "InvalidRequest"), "bad-code", "Runtime",
                  ["--architecture"], "The region has no Graviton", "The sentence names the architecture and the region.")
     yield create("code-gone", "Processor", told("Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.", "Lambda", 400, "InvalidRequest"),
-                 "code-missing", "Code", [f"kinesis-stack-artifacts-{ACCOUNT}-{REGION}", "uploads the zip anew"], "Somebody deleted the zip between upload and creation", "S3's own code inside Lambda's sentence.")
+                 "code-missing", "Code", [f"kinesis-stack-artifacts-{ACCOUNT}-{REGION}", "uploads the zip anew"], "Somebody deleted the zip between upload and creation", "S3's own code inside Lambda's sentence.", retry=True)
     yield create("code-bucket-gone", "Processor", told("Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist", "Lambda", 400, "NotFound"),
-                 "code-missing", "Code", ["uploads the zip anew"], "The artifact bucket is gone", "NotFound is about the artifact bucket, not about a resource of the stack.")
+                 "code-missing", "Code", ["uploads the zip anew"], "The artifact bucket is gone", "NotFound is about the artifact bucket, not about a resource of the stack.", retry=True)
     yield update("code-denied-by-s3", "Processor", told(f"Your access has been denied by S3, please make sure your request credentials have permission to GetObject for kinesis-stack-artifacts-{ACCOUNT}-{REGION}/processor/5f3c.zip. S3 Error Code: AccessDenied. S3 Error Message: Access Denied", "Lambda", 403, "AccessDenied"),
                  "code-missing", "Code", ["s3:GetObject", "processor/5f3c.zip"], "The zip is there, but not for the deployer", "A denial, but about the zip: that is what has to be mended.")
 

@@ -75,7 +75,7 @@ pub(super) fn property(limit: Limit) -> Option<String> {
 }
 
 /// Which quota, and how large it is.
-pub(super) fn meaning(limit: Limit, value: Option<u64>, facts: &Facts) -> String {
+pub fn meaning(limit: Limit, value: Option<u64>, facts: &Facts) -> String {
     let here = match (limit, facts.account) {
         (Limit::Roles | Limit::Buckets, Some(account)) => format!("account {account}"),
         (Limit::Roles | Limit::Buckets, None) => "this account".to_owned(),
@@ -95,7 +95,7 @@ pub(super) fn meaning(limit: Limit, value: Option<u64>, facts: &Facts) -> String
 }
 
 /// How to get more, or to need less.
-pub(super) fn remedies(limit: Limit, facts: &Facts, again: String) -> Vec<String> {
+pub fn remedies(limit: Limit, facts: &Facts, again: String) -> Vec<String> {
     if limit == Limit::ShardChanges {
         return vec![format!("Wait until 24 hours after the first of today's changes, then {again}.")];
     }

@@ -4,17 +4,19 @@ use super::room::{Room, prepare};
 use super::{Again, Wish, change_code, inspect, upload};
 use crate::artifact::{Artifact, Store};
 use crate::cloud::{Identity, fault};
+use crate::environment::expiry_tag;
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event, PathStep};
 use crate::stack::changeset::{self, Prepared, Wanted};
 use crate::stack::interrupt::Begun;
+use crate::stack::operation::Passing;
 use crate::stack::plan::{Action, Operation, Plan};
 use crate::stack::poll::{self, Ended};
 use crate::stack::recover::clear_the_way;
 use crate::stack::state::Stack;
 use crate::stack::status::Known;
 use crate::stack::watch::Watch;
-use crate::stack::{Answer, Conduct, Context, code, drift, operation, protection, ready};
+use crate::stack::{Answer, Conduct, Context, code, drift, lifetime, operation, protection, ready};
 use crate::template::{self};
 use anyhow::Result;
 use futures_util::FutureExt;
@@ -45,11 +47,13 @@ impl Attempt<'_> {
         let template = template::render(&context.environment, wish.shape)?;
         let (identity, stack, artifact) = inspect(context, wish.workshop, self.left()).await?;
         let name_is_free = stack.as_ref().is_none_or(|stack| !stack.status.is(Known::ReviewInProgress));
-        let cleared = clear_the_way(context, &identity, stack, self.conduct).boxed_local().await?;
+        let cleared =
+            clear_the_way(context, self.begun, &identity, stack, self.conduct).boxed_local().await?;
         let (stack, mut means) = (cleared.stack, wish.means.clone());
         if let Some(stack) = &stack {
             protection::refuse_ephemeral(stack, &means, &context.invocation)?;
         }
+        lifetime::check(context, stack.as_ref(), &means, wish.reviewed)?;
         // A creation needs its roles to have spread, and EXPRESS doesn't wait for that.
         means.express = cleared.express || means.express && stack.is_some();
 
@@ -90,6 +94,7 @@ impl Attempt<'_> {
             changed: Some(reached.changed),
             stack: Some(context.environment.stack()),
             stack_id: Some(prepared.stack_id),
+            expires: stack.as_ref().and_then(Stack::expires).map(expiry_tag),
             outputs: stack.map(|stack| stack.outputs),
             plan: prepared.plan,
             critical_path: reached.critical_path,
@@ -227,15 +232,16 @@ impl Attempt<'_> {
         prepared: &Prepared,
         ended: Ended,
     ) -> Result<Reached, Again> {
-        let Some(stack) = &ended.stack else {
+        let deleted = || {
             let message = format!("{} was deleted meanwhile", self.context.environment.stack());
-            return Err(Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into()));
+            Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into())
         };
+        let Some(stack) = &ended.stack else { return Err(deleted()) };
         if !stack.status.good() {
             return Err(self.failed(identity, prepared.operation, &ended));
         }
-        if prepared.express {
-            ready::wait(self.context, identity, self.left()).await?;
+        if prepared.express && !ready::wait(self.context, identity, &stack.id, self.left()).await? {
+            return Err(deleted());
         }
         if !ended.critical_path.is_empty() && ended.seconds >= 1.0 {
             let (steps, seconds) = (ended.critical_path.clone(), ended.seconds);
@@ -285,10 +291,11 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, identity: &Identity, operation: Operation, ended: &Ended) -> Again {
-        let passing = operation::passing(self.context, identity, operation, ended);
+        let passing = operation::passing(self.context, Some(identity), operation, ended);
         let error = operation::failed(self.context, identity, operation, ended).into();
         match passing {
-            Some(because) => Again::Passing { because, error },
+            Some(Passing { because, crowded: true }) => Again::Crowded { because, error },
+            Some(Passing { because, crowded: false }) => Again::Passing { because, error },
             None => Again::Never(error),
         }
     }

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::poll;
 use super::state::{self, Stack};
 use super::status::WayOut;
-use super::{Conduct, Context, code, operation, protection};
+use super::{Conduct, Context, code, lifetime, operation, protection};
 use crate::artifact::{Artifact, Store, Stored, Workshop};
 use crate::cloud::{Identity, fault};
 use crate::environment::artifact_key;
@@ -62,6 +62,7 @@ impl Wish<'_> {
             artifact,
             name_is_free,
             means,
+            reviewed: self.reviewed,
         }
     }
 }
@@ -72,6 +73,8 @@ enum Again {
     Overtaken(anyhow::Error),
     /// What failed passes by itself.
     Passing { because: String, error: anyhow::Error },
+    /// Others of the account are in the way, and get done.
+    Crowded { because: String, error: anyhow::Error },
     /// Nothing helps.
     Never(anyhow::Error),
 }
@@ -95,7 +98,7 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
     let work = async {
         let attempt =
             Attempt { context, wish, conduct, begun: &begun, began: Instant::now(), agreed: Cell::default() };
-        let (mut overtaken, mut tried_again) = (0, false);
+        let (mut overtaken, mut crowded, mut tried_again) = (0, 0, false);
         loop {
             match attempt.up().boxed_local().await {
                 Ok(done) => return Ok(done),
@@ -113,8 +116,17 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
                     tried_again = true;
                     context.reporter.tell(&Event::Retrying { because });
                 }
+                Err(Again::Crowded { because, .. })
+                    if crowded + 1 < ATTEMPTS && !attempt.left().is_zero() =>
+                {
+                    context.reporter.tell(&Event::Retrying { because });
+                    tokio::time::sleep(operation::keep_away(crowded).min(attempt.left())).await;
+                    crowded += 1;
+                }
                 Err(Again::Passing { error, .. }) => return Err(twice(&error).into()),
-                Err(Again::Overtaken(error) | Again::Never(error)) => return Err(error),
+                Err(Again::Crowded { error, .. } | Again::Overtaken(error) | Again::Never(error)) => {
+                    return Err(error);
+                }
             }
         }
     };
@@ -124,9 +136,8 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
 /// What mostly passes by itself has happened twice.
 fn twice(error: &anyhow::Error) -> Error {
     let error = Error::of(error);
-    let meaning = "The second attempt ended like the first, so it may not pass by itself: AWS takes some minutes to \
-                   spread a new role, and a role whose trust policy is wrong looks the same.";
-    error.meaning(meaning)
+    let meaning = error.meaning.clone().unwrap_or_default();
+    error.meaning(format!("The second attempt ended like the first. {meaning}").trim_end().to_owned())
 }
 
 /// Changes the code of the function and nothing else, past CloudFormation.
@@ -221,6 +232,7 @@ pub async fn plan(context: &Context, wish: &Wish<'_>) -> Result<Plan> {
         },
         None => None,
     };
+    lifetime::check(context, stack.as_ref(), wish.means, None)?;
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
     let wanted = wish.wanted(wish.means, &template, &store, &artifact, name_is_free);
     let begun = Begun::default();

@@ -6,6 +6,7 @@ use crate::error::{Error, Kind};
 use crate::settings::Means;
 use crate::stack::changeset::{self, Prepared, Wanted};
 use crate::stack::poll;
+use crate::stack::quota;
 use crate::stack::state::{self, Stack};
 use crate::stack::{Context, residue};
 use anyhow::Result;
@@ -31,7 +32,8 @@ pub async fn prepare(
 ) -> Result<Prepared> {
     if stack.is_none() {
         let check = || check_bucket(context, identity, wanted.means, room);
-        poll::patiently(context, at_most, check).await?;
+        let check = poll::patiently(context, at_most, check);
+        tokio::try_join!(check, quota::check(context, &identity.account, wanted.shape.shards))?;
     }
     changeset::prepare(context, identity, stack, wanted, at_most).await
 }
