@@ -1,7 +1,8 @@
 //! Whether the pipeline works: after EXPRESS, CloudFormation is done before its resources are.
 
-use super::Context;
 use super::cadence::Cadence;
+use super::status::Known;
+use super::{Context, poll};
 use crate::artifact::foreign_bucket;
 use crate::cloud::bucket::Bucket;
 use crate::cloud::{Identity, fault};
@@ -45,8 +46,11 @@ pub enum Readiness {
     Failed(String),
 }
 
-/// Asks every leg until it is ready, all at once.
-pub async fn wait(context: &Context, identity: &Identity, timeout: Duration) -> Result<()> {
+/// Between two looks at the stack while its legs aren't ready.
+const STILL_THERE: Duration = Duration::from_secs(20);
+
+/// Asks every leg until it is ready, all at once. False where somebody takes the stack away meanwhile.
+pub async fn wait(context: &Context, identity: &Identity, stack_id: &str, timeout: Duration) -> Result<bool> {
     let began = Instant::now();
     let waiting: Mutex<BTreeMap<String, String>> = Mutex::default();
     let note = |leg: &Leg, state: Option<String>| {
@@ -85,8 +89,13 @@ pub async fn wait(context: &Context, identity: &Identity, timeout: Duration) -> 
         });
         Ok(())
     }));
-    match tokio::time::timeout(timeout, all).await {
-        Ok(result) => result.map(|_: Vec<()>| ()),
+    let ended = tokio::select! {
+        biased;
+        ended = tokio::time::timeout(timeout, all) => ended,
+        taken_away = until_taken_away(context, stack_id, timeout) => return taken_away.map(|()| false),
+    };
+    match ended {
+        Ok(result) => result.map(|_: Vec<()>| true),
         Err(_) => {
             let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let named: Vec<String> =
@@ -103,6 +112,17 @@ pub async fn wait(context: &Context, identity: &Identity, timeout: Duration) -> 
                     context.invocation.command("status")
                 ))
                 .into())
+        }
+    }
+}
+
+/// Returns once the stack is gone, or on its way out: what is asked for then never comes.
+async fn until_taken_away(context: &Context, stack_id: &str, timeout: Duration) -> Result<()> {
+    loop {
+        tokio::time::sleep(STILL_THERE).await;
+        let stack = poll::find(context, stack_id, timeout).await?;
+        if stack.is_none_or(|stack| stack.status.is(Known::DeleteInProgress)) {
+            return Ok(());
         }
     }
 }

@@ -19,8 +19,14 @@ const DELIVERY: (&str, &str) = ("AWS::KinesisFirehose::DeliveryStream", STACK);
 const FUNCTION: (&str, &str) = ("AWS::Lambda::Function", "kinesis-stack-dev-processor");
 
 async fn wait(bench: &Bench, seconds: u64) -> Result<(), Error> {
+    assert!(still_there(bench, seconds).await?);
+    Ok(())
+}
+
+async fn still_there(bench: &Bench, seconds: u64) -> Result<bool, Error> {
     let identity = bench.context.clients.identity().await.unwrap();
-    let waited = ready::wait(&bench.context, &identity, Duration::from_secs(seconds)).await;
+    let stack_id = bench.account().stack(STACK).unwrap().id.clone();
+    let waited = ready::wait(&bench.context, &identity, &stack_id, Duration::from_secs(seconds)).await;
     waited.map_err(|error| Error::of(&error))
 }
 
@@ -56,6 +62,21 @@ async fn every_leg_is_told_once_and_all_are_asked_at_once() {
         assert!((at - 0.1..at + 3.0).contains(seconds), "ready after {at}s, told after {seconds}s");
     }
     assert_eq!(bench.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_takes_away_is_not_waited_for_any_longer() {
+    let bench = Bench::deployed().await;
+    delay(&bench, DELIVERY, 3_000);
+    let aws = bench.aws.clone();
+    let somebody = async {
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        aws.now().somebody_deletes(STACK);
+    };
+    let began = Instant::now();
+    let (waited, ()) = tokio::join!(still_there(&bench, 3_600), somebody);
+    assert!(!waited.unwrap());
+    assert!(began.elapsed() < Duration::from_secs(75), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
