@@ -67,16 +67,24 @@ impl Architecture {
 
 /// Renders the template: the same bytes for the same input, each time.
 pub fn render(environment: &Environment, shape: &Shape) -> Result<String> {
+    assemble(FILES, &|name| setting(name, environment, shape))
+}
+
+/// Merges files, each with its name, into one template, and has each `!Setting` filled in.
+pub(crate) fn assemble(files: &[(&str, &str)], setting: &Setting<'_>) -> Result<String> {
     let mut template = Mapping::new();
-    for (file, text) in FILES {
+    for (file, text) in files {
         let part: Mapping = serde_yaml::from_str(text).with_context(|| format!("templates/{file}"))?;
         for (section, value) in part {
-            let value = fill(value, environment, shape).with_context(|| format!("templates/{file}"))?;
+            let value = fill(value, setting).with_context(|| format!("templates/{file}"))?;
             merge(&mut template, section, value).with_context(|| format!("templates/{file}"))?;
         }
     }
     Ok(serde_yaml::to_string(&template)?)
 }
+
+/// What the name in a `!Setting` stands for.
+pub(crate) type Setting<'a> = dyn Fn(&str) -> Result<Value> + 'a;
 
 /// Sections that are mappings grow, and nothing is ever overwritten.
 fn merge(template: &mut Mapping, section: Value, value: Value) -> Result<()> {
@@ -97,26 +105,46 @@ fn merge(template: &mut Mapping, section: Value, value: Value) -> Result<()> {
 }
 
 /// Replaces each `!Setting NAME` by its value.
-fn fill(value: Value, environment: &Environment, shape: &Shape) -> Result<Value> {
+fn fill(value: Value, setting: &Setting<'_>) -> Result<Value> {
     Ok(match value {
         Value::Mapping(mapping) => {
-            let entries = mapping.into_iter().map(|(key, value)| Ok((key, fill(value, environment, shape)?)));
+            let entries = mapping.into_iter().map(|(key, value)| Ok((key, fill(value, setting)?)));
             Value::Mapping(entries.collect::<Result<Mapping>>()?)
         }
         Value::Sequence(items) => {
-            let items = items.into_iter().map(|item| fill(item, environment, shape));
+            let items = items.into_iter().map(|item| fill(item, setting));
             Value::Sequence(items.collect::<Result<Vec<Value>>>()?)
         }
         Value::Tagged(tagged) if tagged.tag == "Setting" => {
             let name = tagged.value.as_str().context("a !Setting takes a name")?;
-            setting(name, environment, shape)?
+            setting(name)?
         }
         Value::Tagged(tagged) => {
             let TaggedValue { tag, value } = *tagged;
-            Value::Tagged(Box::new(TaggedValue { tag, value: fill(value, environment, shape)? }))
+            Value::Tagged(Box::new(TaggedValue { tag, value: fill(value, setting)? }))
         }
         scalar => scalar,
     })
+}
+
+/// What the stack says of itself. Its stream's size is told with it: a list of stacks tells descriptions, but neither
+/// templates nor resources.
+fn description(environment: &Environment, shape: &Shape) -> String {
+    let Shape { shards, stream_retention_hours, .. } = shape;
+    let shards = if *shards == 1 { "1 shard".to_owned() } else { format!("{shards} shards") };
+    format!(
+        "Environment {} of kinesis-stack: Kinesis Data Streams ({shards}, {stream_retention_hours} h), Firehose with a \
+         Lambda transform, S3",
+        environment.name
+    )
+}
+
+/// Shards and retention in hours, of a stack whose description tells them.
+pub fn stream_of(description: &str) -> Option<(u32, u32)> {
+    let (_, told) = description.split_once("Kinesis Data Streams (")?;
+    let (shards, rest) = told.split_once(" shard")?;
+    let (hours, _) = rest.trim_start_matches('s').strip_prefix(", ")?.split_once(" h)")?;
+    Some((shards.parse().ok()?, hours.parse().ok()?))
 }
 
 fn setting(name: &str, environment: &Environment, shape: &Shape) -> Result<Value> {
@@ -127,11 +155,7 @@ fn setting(name: &str, environment: &Environment, shape: &Shape) -> Result<Value
     };
     let processor = environment.processor();
     Ok(match name {
-        "description" => format!(
-            "Environment {} of kinesis-stack: Kinesis Data Streams, Firehose with a Lambda transform, S3",
-            environment.name
-        )
-        .into(),
+        "description" => description(environment, shape).into(),
         "tags" => tags(environment),
         "stream" => environment.stream().into(),
         "shards" => shape.shards.into(),
@@ -169,7 +193,8 @@ fn setting(name: &str, environment: &Environment, shape: &Shape) -> Result<Value
     })
 }
 
-fn sub(text: String) -> Value {
+/// An `!Sub` of this text.
+pub(crate) fn sub(text: String) -> Value {
     Value::Tagged(Box::new(TaggedValue { tag: Tag::new("Sub"), value: text.into() }))
 }
 
@@ -199,6 +224,18 @@ pub(crate) mod tests {
 
     fn dev() -> Environment {
         Environment::new("dev".parse().unwrap())
+    }
+
+    #[test]
+    fn the_description_tells_the_size_of_the_stream() {
+        for (shards, hours) in [(1, 24), (12, 8_760)] {
+            let shape = Shape { shards, stream_retention_hours: hours, ..shape() };
+            let environment = Environment::new("dev".parse().unwrap());
+            assert_eq!(stream_of(&description(&environment, &shape)), Some((shards, hours)));
+        }
+        for other in ["", "Kinesis Data Streams, S3", "Kinesis Data Streams (many shards, 24 h)"] {
+            assert_eq!(stream_of(other), None, "{other}");
+        }
     }
 
     #[test]

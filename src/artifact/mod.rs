@@ -24,8 +24,13 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// The zip of a binary that Lambda is to run.
+    pub fn pack(binary: &[u8]) -> Result<Self> {
+        package::pack(binary).map(Artifact::new)
+    }
+
     fn new(zip: Vec<u8>) -> Self {
-        let sha256 = hexadecimal(&Sha256::digest(&zip));
+        let sha256 = sha256(&zip);
         Artifact { zip, sha256 }
     }
 }
@@ -103,6 +108,11 @@ impl Workshop {
 pub fn sha256_of_base64(text: &str) -> Option<String> {
     let bytes = aws_smithy_types::base64::decode(text).ok()?;
     (bytes.len() == 32).then(|| hexadecimal(&bytes))
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
