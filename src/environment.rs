@@ -3,6 +3,7 @@
 //! The lengths fit AWS' limits for the longest environment name (20) and region (15): roles and delivery
 //! streams 64, functions 64, buckets 63 characters.
 
+use jiff::Timestamp;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,8 +13,17 @@ pub const TAG_ENVIRONMENT: &str = "kinesis-stack:environment";
 pub const TAG_OWNER: &str = "kinesis-stack:owner";
 /// The tag that names the version of this tool which last changed the environment.
 pub const TAG_VERSION: &str = "kinesis-stack:version";
+/// The tag that marks the stack of the deployed reaper. Its value is `true`.
+pub const TAG_REAPER: &str = "kinesis-stack:reaper";
 /// The tag that marks a stack as short-lived.
 pub const TAG_EPHEMERAL: &str = "kinesis-stack:ephemeral";
+/// The tag that tells when the environment's time is up: RFC 3339, UTC, whole seconds. Then `reap` takes it.
+pub const TAG_EXPIRES: &str = "kinesis-stack:expires";
+/// The tag of a bucket that was kept on purpose when its stack went: it is no leftover, and no `reap` takes it.
+pub const TAG_KEPT: &str = "kinesis-stack:kept";
+/// The tag that names the pull request whose pipeline made the environment, as its forge's addresses do:
+/// `owner/repository/pull/42`, `group/project/-/merge_requests/42`. (No service takes a `#` in a tag.)
+pub const TAG_PULL_REQUEST: &str = "kinesis-stack:pull-request";
 /// The key prefix under which rows land in the bucket. Firehose appends `yyyy/MM/dd/HH/`.
 pub const ROWS_PREFIX: &str = "rows/";
 /// The key prefix under which lands what could not be transformed or delivered.
@@ -47,6 +57,53 @@ impl fmt::Display for EnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A pattern of names: `*` stands for any characters, also for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The rule, as a sentence for people.
+    pub const RULE: &str = "a pattern of names has lower-case letters, digits, `-`, and `*` for any characters, for instance pr-*";
+
+    /// Whether a name is like this.
+    pub fn matches(&self, name: &str) -> bool {
+        let Some((first, rest)) = self.0.split_once('*') else { return self.0 == name };
+        let Some(mut left) = name.strip_prefix(first) else { return false };
+        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+        for part in middle.split('*') {
+            let Some((_, after)) = left.split_once(part) else { return false };
+            left = after;
+        }
+        left.ends_with(last)
+    }
+
+    /// Whether it is like one name alone.
+    pub fn is_a_name(&self) -> bool {
+        !self.0.contains('*')
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
+        let fits = !text.is_empty() && text.chars().all(allowed);
+        if fits { Ok(Pattern(text.to_owned())) } else { Err(Self::RULE) }
+    }
+}
+
+/// When an environment's time is up, as the value of [`TAG_EXPIRES`].
+pub fn expiry_tag(expires: Timestamp) -> String {
+    Timestamp::from_second(expires.as_second()).unwrap_or(expires).to_string()
+}
+
+/// The moment that a value of [`TAG_EXPIRES`] tells. One that can't be read is none: what nobody can date is never
+/// torn down for its age.
+pub fn expiry_of(tag: &str) -> Option<Timestamp> {
+    tag.parse().ok()
 }
 
 /// The names that follow from the environment's name alone.
@@ -150,6 +207,42 @@ mod tests {
         }
         for name in ["a", "dev", "pr-1234", "dev-", "abcdefghijklmnopqrst", "artifacts"] {
             assert!(name.parse::<EnvironmentName>().is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_star_in_a_pattern_stands_for_any_characters() {
+        let like = |pattern: &str, name: &str| pattern.parse::<Pattern>().unwrap().matches(name);
+        for (pattern, name) in [
+            ("dev", "dev"),
+            ("*", "dev"),
+            ("pr-*", "pr-42"),
+            ("pr-*", "pr-"),
+            ("*-42", "pr-42"),
+            ("p*4*", "pr-42"),
+            ("*r*-*2", "pr-42"),
+            ("**", "a"),
+        ] {
+            assert!(like(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("dev", "dev2"), ("pr-*", "apr-1"), ("*-42", "pr-421"), ("ab*ba", "aba"), ("a*b*c", "acb")]
+        {
+            assert!(!like(pattern, name), "{pattern} {name}");
+        }
+        for text in ["", "PR-*", "pr_*", "pr-?", "[ab]"] {
+            assert!(text.parse::<Pattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_is_a_tag_in_whole_seconds_and_what_cannot_be_read_is_none() {
+        let moment: Timestamp = "2026-11-24T12:00:00.75Z".parse().unwrap();
+        assert_eq!(expiry_tag(moment), "2026-11-24T12:00:00Z");
+        assert_eq!(expiry_of(&expiry_tag(moment)), Some("2026-11-24T12:00:00Z".parse().unwrap()));
+        assert_eq!(expiry_of("2026-11-24T14:00:00+02:00"), expiry_of("2026-11-24T12:00:00Z"));
+        for text in ["", "tomorrow", "2026-11-24", "4h"] {
+            assert_eq!(expiry_of(text), None, "{text}");
         }
     }
 

@@ -10,6 +10,8 @@ use futures_util::future::BoxFuture;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Marks credentials that somebody can renew while this process runs. Variables of the environment can't be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,42 @@ impl Chain {
             sso: is_sso(found),
             ..ProfileError::of(name, error)
         })
+    }
+}
+
+/// Asked by the clients of many regions at once, asks once: some ways to credentials open a browser each time.
+#[derive(Debug)]
+pub struct Together {
+    inner: SharedCredentialsProvider,
+    last: tokio::sync::Mutex<Option<(Instant, Credentials)>>,
+}
+
+impl Together {
+    /// How long the same are handed out. Whoever waits for others asks again, less often than that.
+    const SAME: Duration = Duration::from_secs(10);
+
+    /// Asks this one.
+    pub fn new(inner: SharedCredentialsProvider) -> Self {
+        Together { inner, last: tokio::sync::Mutex::default() }
+    }
+
+    async fn load(&self) -> provider::Result {
+        let mut last = self.last.lock().await;
+        if let Some((_, same)) = last.as_ref().filter(|(at, _)| at.elapsed() < Self::SAME) {
+            return Ok(same.clone());
+        }
+        let found = self.inner.provide_credentials().await?;
+        *last = Some((Instant::now(), found.clone()));
+        Ok(found)
+    }
+}
+
+impl ProvideCredentials for Together {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
     }
 }
 

@@ -5,7 +5,7 @@ mod file;
 pub mod value;
 
 use crate::cli;
-use crate::environment::{Environment, EnvironmentName};
+use crate::environment::{Environment, EnvironmentName, Pattern, tag_value};
 use crate::error::{Error, Kind};
 use crate::template::{Architecture, Shape};
 use anyhow::Result;
@@ -24,6 +24,7 @@ pub struct Settings {
     pub place: Place,
     /// How another verb for the same environment is typed.
     pub invocation: Invocation,
+    env_is_typed: bool,
     file: SettingsFile,
 }
 
@@ -74,6 +75,28 @@ impl Invocation {
         Invocation { endpoint: endpoint.map(str::to_owned), ..self.clone() }
     }
 
+    /// The same where verbs are those of another: `up` is typed `reaper up`.
+    #[must_use]
+    pub fn under(&self, verb: &str) -> Self {
+        Invocation { program: format!("{} {verb}", self.program), ..self.clone() }
+    }
+
+    /// The same for another environment, in another region.
+    #[must_use]
+    pub fn of(&self, env: &str, region: &str) -> Self {
+        let mut flags = Vec::new();
+        let mut given = self.flags.iter();
+        while let Some(flag) = given.next() {
+            if matches!(flag.as_str(), "--env" | "--region") {
+                given.next();
+            } else {
+                flags.push(flag.clone());
+            }
+        }
+        flags.extend(["--env", env, "--region", region].map(quoted));
+        Invocation { flags, ..self.clone() }
+    }
+
     /// A command line of the aws cli, for the cloud that is meant.
     pub fn aws(&self, arguments: &str) -> String {
         match &self.endpoint {
@@ -119,6 +142,38 @@ pub enum Place {
     },
 }
 
+/// How long an environment lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Ttl {
+    /// Until somebody tears it down.
+    Never,
+    /// So many seconds from now.
+    For(u64),
+}
+
+/// Which environments are meant, where it isn't one alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Those whose name is like this.
+    pub name: Option<Pattern>,
+    /// Those whose stack bears all of these tags.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Choice {
+    /// What was typed.
+    pub fn new(typed: &cli::Choice) -> Result<Self> {
+        let cli::Choice { name, tag } = typed;
+        let tags = tag.iter().map(|text| read("--tag", text, value::tag));
+        Ok(Choice {
+            name: read_optional("--name", name, str::parse::<Pattern>)?,
+            tags: tags.collect::<Result<_>>()?,
+        })
+    }
+}
+
 /// How an environment is deployed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -135,6 +190,12 @@ pub struct Means {
     pub heal: bool,
     /// Takes over the bucket that is there already.
     pub adopt: bool,
+    /// How long it lives; `null`: as long as it did.
+    #[serde(default)]
+    pub ttl: Option<Ttl>,
+    /// The pull request whose pipeline makes it, as `environment::TAG_PULL_REQUEST` spells it.
+    #[serde(default)]
+    pub pull_request: Option<String>,
 }
 
 /// Where the processor's code comes from.
@@ -173,6 +234,7 @@ impl Settings {
             (None, None, Some(text)) => read(&format!("{}: env", file.place("env")), text, name)?,
             (None, None, None) => "dev".parse::<EnvironmentName>().map_err(anyhow::Error::msg)?,
         };
+        let file = file.of(&name);
 
         // The SDK's own variables come between flag and file: where they are set, the file has no say.
         let from_sdk = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
@@ -193,7 +255,24 @@ impl Settings {
             };
             Place::Aws { region, profile }
         };
-        Ok(Settings { environment: Environment::new(name), place, invocation: Invocation::new(common), file })
+        Ok(Settings {
+            environment: Environment::new(name),
+            place,
+            invocation: Invocation::new(common),
+            env_is_typed: env.is_some(),
+            file,
+        })
+    }
+
+    /// For a verb that is about all environments: naming one of them would be believed to choose it.
+    pub fn refuse_env(&self, verb: &str) -> Result<()> {
+        if !self.env_is_typed {
+            return Ok(());
+        }
+        let name = &self.environment.name;
+        Err(Error::new(Kind::BadInput, format!("--env `{name}`: `{verb}` is about all environments"))
+            .remedy(format!("Choose some with --name, for instance --name {name}."))
+            .into())
     }
 
     /// Settles the pipeline's shape.
@@ -228,7 +307,7 @@ impl Settings {
 
     /// Settles how an environment is deployed.
     pub fn means(&self, typed: &cli::Means) -> Result<Means> {
-        let cli::Means { role_arn, ephemeral, protect, no_protect, express, heal, adopt } = typed;
+        let cli::Means { role_arn, ephemeral, ttl, protect, no_protect, express, heal, adopt } = typed;
         let file = &self.file;
         let ephemeral =
             *ephemeral || !*protect && from_file(file, "ephemeral", value::yes_or_no)?.unwrap_or(false);
@@ -236,9 +315,21 @@ impl Settings {
             (true, _) => Some(true),
             (_, true) => Some(false),
             // A file that says false doesn't take a protection away: that has to be said each time.
-            _ if typed.ephemeral => None,
+            _ if typed.ephemeral || typed.ttl.as_ref().is_some_and(|ttl| ttl != "none") => None,
             _ => from_file(file, "protected", value::yes_or_no)?.filter(|protected| *protected),
         };
+        // As with the mark: what was typed goes before the file.
+        let ttl = match (ttl, protect) {
+            (None, true) => None,
+            _ => choose(ttl, "ttl", file, value::ttl)?,
+        };
+        if matches!(ttl, Some(Ttl::For(_))) && protection == Some(true) {
+            let place = if *protect { "--protect".to_owned() } else { file.place("protected") };
+            let message = format!("{place}: what is protected doesn't end by itself");
+            return Err(Error::new(Kind::BadInput, message)
+                .remedy("Leave one of the two out, or say `ttl: none` for this environment.")
+                .into());
+        }
         if ephemeral && protection == Some(true) {
             let message =
                 format!("{}: an environment is either ephemeral or protected", file.place("protected"));
@@ -256,6 +347,8 @@ impl Settings {
             express: *express,
             heal: *heal,
             adopt: *adopt,
+            ttl,
+            pull_request: pull_request(variable),
         })
     }
 
@@ -290,6 +383,23 @@ pub fn read_optional<T, R: Display>(
     rule: impl Fn(&str) -> Result<T, R>,
 ) -> Result<Option<T>> {
     text.as_deref().map(|text| read(place, text, rule)).transpose()
+}
+
+/// The pull request that a pipeline runs for, as its forge's addresses name it: GitHub, then GitLab.
+/// <https://docs.github.com/actions/reference/workflows-and-actions/variables>,
+/// <https://docs.gitlab.com/ci/variables/predefined_variables/>.
+fn pull_request(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let github = || {
+        let number = variable("GITHUB_REF")?;
+        let number = number.strip_prefix("refs/pull/")?.split('/').next()?;
+        is_number(number).then_some(format!("{}/pull/{number}", variable("GITHUB_REPOSITORY")?))
+    };
+    let gitlab = || {
+        let number = variable("CI_MERGE_REQUEST_IID").filter(|number| is_number(number))?;
+        Some(format!("{}/-/merge_requests/{number}", variable("CI_PROJECT_PATH")?))
+    };
+    github().or_else(gitlab).map(|name| tag_value(&name))
 }
 
 /// Where the user's caches of this tool lie.
@@ -344,4 +454,88 @@ fn from_file<T, R: Display>(
     rule: impl Fn(&str) -> Result<T, R>,
 ) -> Result<Option<T>> {
     file.get(key).map(|text| read(&format!("{}: {key}", file.place(key)), text, rule)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str, env: &str) -> Settings {
+        let name: EnvironmentName = env.parse().unwrap();
+        let file = SettingsFile::of_text(text).unwrap().of(&name);
+        let place = Place::Local { region: "us-east-1".to_owned() };
+        Settings {
+            environment: Environment::new(name),
+            place,
+            invocation: Invocation::default(),
+            env_is_typed: false,
+            file,
+        }
+    }
+
+    fn means(text: &str, env: &str, typed: &cli::Means) -> Result<Means, Error> {
+        settings(text, env).means(typed).map_err(|error| Error::of(&error))
+    }
+
+    #[test]
+    fn a_lifetime_is_typed_or_stands_in_the_file_for_one_environment_or_for_all() {
+        let file = "ttl: 7d\nenvironments:\n  pr-*: { ttl: 4h }\n  prod: { ttl: none }\n";
+        let ttl = |env| means(file, env, &cli::Means::default()).unwrap().ttl;
+        assert_eq!(ttl("pr-42"), Some(Ttl::For(14_400)));
+        assert_eq!((ttl("prod"), ttl("dev")), (Some(Ttl::Never), Some(Ttl::For(604_800))));
+        let typed = cli::Means { ttl: Some("30m".to_owned()), ..cli::Means::default() };
+        assert_eq!(means(file, "pr-42", &typed).unwrap().ttl, Some(Ttl::For(1_800)));
+        assert_eq!(means("", "dev", &cli::Means::default()).unwrap().ttl, None);
+        let error =
+            means("environments:\n  pr-*:\n    ttl: 5m\n", "pr-1", &cli::Means::default()).unwrap_err();
+        assert!(error.message.starts_with("kinesis-stack.yaml:3:10: ttl `5m`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_protected_has_no_lifetime_and_what_is_typed_goes_before_the_file() {
+        let both = "ttl: 4h\nprotected: true\n";
+        assert_eq!(means(both, "dev", &cli::Means::default()).unwrap_err().kind, Kind::BadInput);
+        let ttl = |text: &str| cli::Means { ttl: Some(text.to_owned()), ..cli::Means::default() };
+        let protect = cli::Means { protect: true, ..cli::Means::default() };
+        let twice = cli::Means { protect: true, ..ttl("4h") };
+        assert_eq!(means("", "dev", &twice).unwrap_err().kind, Kind::BadInput);
+        let means = |text: &str, typed: &cli::Means| {
+            let means = means(text, "dev", typed).unwrap();
+            (means.protection, means.ttl)
+        };
+        assert_eq!(means(both, &protect), (Some(true), None));
+        assert_eq!(means("protected: true", &ttl("4h")), (None, Some(Ttl::For(14_400))));
+        assert_eq!(means("protected: true", &ttl("none")), (Some(true), Some(Ttl::Never)));
+    }
+
+    #[test]
+    fn the_command_for_another_environment_names_it_and_keeps_the_rest() {
+        let flags = ["--local", "--env", "dev", "--region", "us-east-1", "--config", "a.yaml"];
+        let flags = flags.map(str::to_owned).into();
+        let invocation = Invocation { flags, ..Invocation::default() };
+        let other = invocation.of("pr-42", "eu-west-1").command("down");
+        assert_eq!(other, "kinesis-stack down --local --config a.yaml --env pr-42 --region eu-west-1");
+    }
+
+    #[test]
+    fn the_pull_request_of_a_pipeline_is_named_as_its_forge_does() {
+        let of = |set: &[(&str, &str)]| {
+            pull_request(|name| {
+                set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let github = [("GITHUB_REF", "refs/pull/42/merge"), ("GITHUB_REPOSITORY", "ada/trades")];
+        assert_eq!(of(&github).as_deref(), Some("ada/trades/pull/42"));
+        let gitlab = [("CI_MERGE_REQUEST_IID", "7"), ("CI_PROJECT_PATH", "group/sub/trades")];
+        assert_eq!(of(&gitlab).as_deref(), Some("group/sub/trades/-/merge_requests/7"));
+        for set in [
+            &[("GITHUB_REF", "refs/heads/main"), ("GITHUB_REPOSITORY", "ada/trades")][..],
+            &[("GITHUB_REF", "refs/pull/x/merge"), ("GITHUB_REPOSITORY", "ada/trades")],
+            &[("GITHUB_REF", "refs/pull/42/merge")],
+            &[("CI_MERGE_REQUEST_IID", "7")],
+            &[],
+        ] {
+            assert_eq!(of(set), None, "{set:?}");
+        }
+    }
 }

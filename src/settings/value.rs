@@ -1,5 +1,6 @@
 //! The rules about single values: each turns text into a value, or says the rule in one sentence.
 
+use super::Ttl;
 use std::time::Duration;
 
 /// The rule that a value broke, as a sentence with an example.
@@ -50,6 +51,40 @@ pub fn positive_duration(text: &str) -> Result<Duration, Rule> {
         || Err("it has to be longer than nothing, for instance 10m".to_owned()),
         |less| Ok(Duration::from_secs(less + 1)),
     )
+}
+
+/// How long an environment lives.
+pub fn ttl(text: &str) -> Result<Ttl, Rule> {
+    lifetime(text, 30 * 60, || {
+        "an environment lives for 30m to 365d, for instance 4h, or none: for ever".to_owned()
+    })
+}
+
+/// How much longer an environment lives.
+pub fn extension(text: &str) -> Result<Ttl, Rule> {
+    lifetime(text, 60, || "it is 1m to 365d more, for instance 2h, or none: for ever".to_owned())
+}
+
+fn lifetime(text: &str, least: u64, rule: impl Fn() -> String) -> Result<Ttl, Rule> {
+    if text == "none" {
+        return Ok(Ttl::Never);
+    }
+    let seconds = duration(text).map_err(|_| rule())?.as_secs();
+    let fits = (least..=365 * 86_400).contains(&seconds);
+    fits.then_some(Ttl::For(seconds)).ok_or_else(rule)
+}
+
+/// How many environments are torn down at once.
+pub fn at_once(text: &str) -> Result<usize, Rule> {
+    let count = whole(text, 1, 50).and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| "1 to 50 environments are torn down at once, for instance 8".to_owned())
+}
+
+/// A tag and its value.
+pub fn tag(text: &str) -> Result<(String, String), Rule> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "a tag is given as KEY=VALUE, for instance team=blue".to_owned())
 }
 
 /// Shards of a data stream.
@@ -154,6 +189,26 @@ mod tests {
         }
         assert!(positive_duration("0s").is_err());
         assert_eq!(positive_duration("1s"), Ok(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_lifetime_is_half_an_hour_to_a_year_or_none_and_an_extension_can_be_a_minute() {
+        assert_eq!([ttl("30m"), ttl("4h")], [Ok(Ttl::For(1_800)), Ok(Ttl::For(14_400))]);
+        assert_eq!([ttl("365d"), ttl("none")], [Ok(Ttl::For(31_536_000)), Ok(Ttl::Never)]);
+        for text in ["29m", "366d", "0s", "never", "4", ""] {
+            assert!(ttl(text).is_err_and(|rule| rule.contains("30m to 365d")), "{text}");
+        }
+        assert_eq!([extension("1m"), extension("none")], [Ok(Ttl::For(60)), Ok(Ttl::Never)]);
+        assert!(extension("59s").is_err() && extension("-1h").is_err());
+    }
+
+    #[test]
+    fn tags_are_pairs_and_counts_stay_within_bounds() {
+        assert_eq!(tag("team=a=b"), Ok(("team".to_owned(), "a=b".to_owned())));
+        assert_eq!(tag("team="), Ok(("team".to_owned(), String::new())));
+        assert!(tag("team").is_err() && tag("=blue").is_err());
+        assert_eq!([at_once("1"), at_once("50")], [Ok(1), Ok(50)]);
+        assert!(at_once("0").is_err() && at_once("51").is_err());
     }
 
     #[test]

@@ -6,10 +6,13 @@ use super::cadence::Cadence;
 use super::plan::{Basis, Operation, Plan};
 use super::state::{self, Stack};
 use super::status::Known;
-use super::{Context, operation, poll};
+use super::{Context, lifetime, operation, poll};
 use crate::artifact::Artifact;
 use crate::cloud::{Identity, fault};
-use crate::environment::{TAG_ENVIRONMENT, TAG_EPHEMERAL, TAG_OWNER, TAG_VERSION, artifact_key, tag_value};
+use crate::environment::{
+    TAG_ENVIRONMENT, TAG_EPHEMERAL, TAG_EXPIRES, TAG_OWNER, TAG_PULL_REQUEST, TAG_VERSION, artifact_key,
+    expiry_tag, tag_value,
+};
 use crate::error::{Error, Kind};
 use crate::settings::Means;
 use crate::template::{self, Shape};
@@ -70,6 +73,8 @@ pub struct Wanted<'a> {
     pub name_is_free: bool,
     /// How it is deployed.
     pub means: &'a Means,
+    /// The plan that was reviewed, where one was: its expiry is that of the stack.
+    pub reviewed: Option<&'a Plan>,
 }
 
 /// A name for a change set that no other has, and that is known as ours.
@@ -128,6 +133,13 @@ fn basis(context: &Context, identity: &Identity, stack: Option<&Stack>, wanted: 
         (template::PARAMETER_BUCKET, wanted.artifact_bucket.to_owned()),
         (template::PARAMETER_KEY, artifact_key(&wanted.artifact.sha256)),
     ];
+    let expires = match wanted.reviewed {
+        Some(plan) => plan.expires.clone(),
+        None => {
+            let before = stack.and_then(Stack::expires);
+            lifetime::expiry(before, wanted.means, context.clock.now()).map(expiry_tag)
+        }
+    };
     let sha256 = Sha256::digest(template_body(context, identity, wanted));
     Basis {
         operation: if stack.is_some() { Operation::Update } else { Operation::Create },
@@ -142,6 +154,8 @@ fn basis(context: &Context, identity: &Identity, stack: Option<&Stack>, wanted: 
         shape: wanted.shape.clone(),
         was_ephemeral: stack.map(|stack| stack.ephemeral),
         was_protected: stack.map(|stack| stack.protected),
+        expires_before: stack.and_then(Stack::expires).map(expiry_tag),
+        expires,
     }
 }
 
@@ -172,7 +186,7 @@ fn request(
         .template_body(template_body(context, identity, wanted))
         .capabilities(cfn::Capability::CapabilityNamedIam)
         .set_parameters(Some(basis.parameters.iter().map(parameter).collect()))
-        .set_tags(Some(tags(context, identity, stack, means).into_iter().map(tag).collect()))
+        .set_tags(Some(tags(context, identity, stack, basis).into_iter().map(tag).collect()))
         .set_role_arn(means.role_arn.clone())
         .set_deployment_config(means.express.then_some(express))
         .set_import_existing_resources(means.adopt.then_some(true))
@@ -221,7 +235,7 @@ fn tags(
     context: &Context,
     identity: &Identity,
     stack: Option<&Stack>,
-    means: &Means,
+    basis: &Basis,
 ) -> BTreeMap<&'static str, String> {
     // Whoever made it stays its owner: another caller's name would be a change to every resource.
     let owner = stack.and_then(Stack::owner).map_or_else(|| tag_value(&identity.arn), str::to_owned);
@@ -230,9 +244,16 @@ fn tags(
         (TAG_OWNER, owner),
         (TAG_VERSION, env!("CARGO_PKG_VERSION").to_owned()),
     ]);
-    if means.ephemeral {
+    if basis.means.ephemeral {
         tags.insert(TAG_EPHEMERAL, "true".to_owned());
     }
+    tags.extend(basis.expires.clone().map(|expires| (TAG_EXPIRES, expires)));
+    // Likewise: another pull request that deploys it doesn't take it over.
+    let pull_request = match stack {
+        Some(stack) => stack.pull_request().map(str::to_owned),
+        None => basis.means.pull_request.clone(),
+    };
+    tags.extend(pull_request.map(|name| (TAG_PULL_REQUEST, name)));
     tags
 }
 

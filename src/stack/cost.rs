@@ -94,6 +94,16 @@ pub fn fixed(shards: u32, retention_hours: u32) -> f64 {
     f64::from(shards) * HOURS * hour
 }
 
+/// The same for a day.
+pub fn daily(shards: u32, retention_hours: u32) -> f64 {
+    cents(fixed(shards, retention_hours) / HOURS * 24.0)
+}
+
+/// What that comes to in so many seconds.
+pub fn so_far(daily: f64, seconds: f64) -> f64 {
+    cents(daily / 86_400.0 * seconds.max(0.0))
+}
+
 /// What one record a second of 93 bytes costs a month on top of that.
 fn example(shape: &Shape) -> f64 {
     let seconds = HOURS * 3_600.0;
@@ -133,6 +143,13 @@ mod tests {
         assert_eq!(cents(fixed(2, 24)), 21.9);
         assert_eq!(cents(fixed(1, 48)), 25.55);
         assert_eq!(fixed(1, 168), fixed(1, 8_760), "beyond a week it is the stored data that costs");
+    }
+
+    #[test]
+    fn a_day_of_a_shard_costs_24_hours_of_it() {
+        assert_eq!([daily(1, 24), daily(2, 48)], [0.36, 1.68]);
+        assert_eq!([so_far(0.36, 86_400.0), so_far(0.36, 7.0 * 86_400.0)], [0.36, 2.52]);
+        assert_eq!(so_far(0.36, -1.0), 0.0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::status::StackStatus;
 use super::{Context, architecture_of, poll};
 use crate::artifact::{Workshop, sha256_of_base64};
 use crate::cloud::fault;
-use crate::environment::artifact_sha256;
+use crate::environment::{artifact_sha256, expiry_tag};
 use crate::error::{Error, Kind};
 use crate::settings::Invocation;
 use anyhow::Result;
@@ -41,6 +41,10 @@ pub struct Inspection {
     pub owner: Option<String>,
     /// The version of this tool that last changed it.
     pub version: Option<String>,
+    /// When its time is over, RFC 3339; `null` where it never is.
+    pub expires: Option<String>,
+    /// The pull request whose pipeline made it.
+    pub pull_request: Option<String>,
     /// Whether `down` refuses it.
     pub protected: bool,
     /// Whether it is marked as short-lived.
@@ -107,6 +111,8 @@ pub async fn inspect(context: &Context, workshop: &Workshop) -> Result<Inspectio
         stack_id: stack.id.clone(),
         owner: stack.owner().map(str::to_owned),
         version: stack.version().map(str::to_owned),
+        expires: stack.expires().map(expiry_tag),
+        pull_request: stack.pull_request().map(str::to_owned),
         protected: stack.protected,
         ephemeral: stack.ephemeral,
         role_arn: stack.role_arn,

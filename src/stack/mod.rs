@@ -7,15 +7,19 @@ pub mod cost;
 pub mod diagnose;
 pub mod down;
 pub mod drift;
+pub mod extend;
 pub mod fleet;
 pub mod inspect;
 mod interrupt;
-mod operation;
+pub mod lifetime;
+pub(crate) mod operation;
 mod path;
 pub mod plan;
-mod poll;
+pub(crate) mod poll;
 pub mod protection;
+mod quota;
 pub mod ready;
+pub mod reap;
 mod recover;
 pub mod residue;
 pub mod state;
@@ -24,6 +28,7 @@ pub mod up;
 mod usual;
 pub mod watch;
 
+use crate::clock::Clock;
 use crate::cloud::{Clients, Identity, fault};
 use crate::environment::Environment;
 use crate::event::{Question, Reporter};
@@ -47,6 +52,8 @@ pub struct Context {
     pub invocation: Invocation,
     /// How it is told to stop.
     pub signals: Signals,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// Whether questions are answered already.
@@ -60,7 +67,7 @@ pub enum Consent {
 
 /// How a question was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     Yes,
     No,
     Nobody,
@@ -76,7 +83,7 @@ pub struct Conduct {
 }
 
 impl Context {
-    async fn ask(&self, consent: Consent, text: String) -> Result<Answer> {
+    pub(crate) async fn ask(&self, consent: Consent, text: String) -> Result<Answer> {
         if consent == Consent::Given {
             return Ok(Answer::Yes);
         }
@@ -92,7 +99,7 @@ impl Context {
 }
 
 /// Who calls. Where no answer comes at all, that is told soon: the network is gone, or was never there.
-async fn identity(context: &Context, at_most: Duration) -> Result<Identity> {
+pub(crate) async fn identity(context: &Context, at_most: Duration) -> Result<Identity> {
     const SOON: Duration = Duration::from_secs(30);
     let ask = || context.clients.identity();
     match poll::patiently(context, at_most.min(SOON), ask).await {

@@ -67,6 +67,20 @@ pub fn refuse_deletion(stack: &Stack, invocation: &Invocation) -> Result<()> {
         .into())
 }
 
+/// Refuses to give a protected stack an end.
+pub fn refuse_extension(stack: &Stack, invocation: &Invocation) -> Result<()> {
+    if !stack.protected {
+        return Ok(());
+    }
+    let message = format!("{} is protected: what is protected doesn't end by itself", stack.name);
+    Err(Error::new(Kind::Refused, message)
+        .remedy(format!(
+            "Take the protection away first: `{}` with the options that it was brought up with.",
+            invocation.command("up --no-protect")
+        ))
+        .into())
+}
+
 /// Refuses to mark as short-lived what is protected: its code would be changed past CloudFormation.
 pub fn refuse_ephemeral(stack: &Stack, means: &Means, invocation: &Invocation) -> Result<()> {
     if !stack.protected || !means.ephemeral || means.protection == Some(false) {

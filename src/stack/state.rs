@@ -2,7 +2,10 @@
 
 use super::status::{Known, StackStatus};
 use crate::cloud::fault;
-use crate::environment::{Environment, TAG_ENVIRONMENT, TAG_EPHEMERAL, TAG_OWNER, TAG_VERSION};
+use crate::environment::{
+    Environment, TAG_ENVIRONMENT, TAG_EPHEMERAL, TAG_EXPIRES, TAG_OWNER, TAG_PULL_REQUEST, TAG_VERSION,
+    expiry_of,
+};
 use crate::error::{Error, Kind};
 use anyhow::Result;
 use aws_sdk_cloudformation::error::SdkError;
@@ -19,10 +22,14 @@ pub struct Stack {
     pub id: String,
     /// Its state.
     pub status: StackStatus,
+    /// What its template says that it is.
+    pub description: Option<String>,
     /// CloudFormation's sentence about it.
     pub reason: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The names of its parameters.
+    pub parameters: Vec<String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
     /// When it was made, RFC 3339.
@@ -49,8 +56,14 @@ impl Stack {
             status: StackStatus::parse(
                 stack.stack_status().map(cfn::StackStatus::as_str).unwrap_or_default(),
             ),
+            description: stack.description().map(str::to_owned),
             reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(fault::in_one_line),
             tags: stack.tags().iter().filter_map(|tag| pair(tag.key(), tag.value())).collect(),
+            parameters: stack
+                .parameters()
+                .iter()
+                .filter_map(|parameter| parameter.parameter_key().map(str::to_owned))
+                .collect(),
             outputs: stack
                 .outputs()
                 .iter()
@@ -77,6 +90,16 @@ impl Stack {
     /// The version of this tool that last changed it.
     pub fn version(&self) -> Option<&str> {
         self.tags.get(TAG_VERSION).map(String::as_str)
+    }
+
+    /// When its time is up, where it is ever.
+    pub fn expires(&self) -> Option<jiff::Timestamp> {
+        self.tags.get(TAG_EXPIRES).and_then(|tag| expiry_of(tag))
+    }
+
+    /// The pull request whose pipeline made it, as [`TAG_PULL_REQUEST`] spells it.
+    pub fn pull_request(&self) -> Option<&str> {
+        self.tags.get(TAG_PULL_REQUEST).map(String::as_str)
     }
 
     /// Refuses a stack that bears our environment's name but not our tag. A stack that never was more than

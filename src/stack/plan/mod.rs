@@ -63,6 +63,12 @@ pub struct Plan {
     pub was_ephemeral: Option<bool>,
     /// Whether it is protected now; `null` for a creation.
     pub was_protected: Option<bool>,
+    /// When its time is over now, RFC 3339; `null` where it never is.
+    #[serde(default)]
+    pub expires_before: Option<String>,
+    /// When it would be.
+    #[serde(default)]
+    pub expires: Option<String>,
     /// What it makes of the monthly bill.
     pub cost: Cost,
     /// The version of this tool.
@@ -179,6 +185,10 @@ pub struct Basis {
     pub was_ephemeral: Option<bool>,
     /// Whether it is protected now.
     pub was_protected: Option<bool>,
+    /// When its time is over now, RFC 3339.
+    pub expires_before: Option<String>,
+    /// When it would be.
+    pub expires: Option<String>,
 }
 
 impl Plan {
@@ -206,6 +216,8 @@ impl Plan {
             means: basis.means,
             was_ephemeral: basis.was_ephemeral,
             was_protected: basis.was_protected,
+            expires_before: basis.expires_before,
+            expires: basis.expires,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             time: now.round(jiff::Unit::Millisecond).unwrap_or(now).to_string(),
             changes,

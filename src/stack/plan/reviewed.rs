@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Operation, Plan, values::shortened};
 use crate::error::{Error, Kind};
-use crate::settings::Invocation;
+use crate::settings::{Invocation, Ttl};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -104,6 +104,11 @@ impl Plan {
         let (before, now) = (&self.means, &now.means);
         let asked = |value: bool| if value { "asked for" } else { "not asked for" }.to_owned();
         let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "not named".to_owned());
+        let ttl = |ttl: Option<Ttl>| match ttl {
+            Some(Ttl::For(seconds)) => format!("{seconds} s"),
+            Some(Ttl::Never) => "none".to_owned(),
+            None => "not given".to_owned(),
+        };
         let protection = |protection: Option<bool>| match protection {
             Some(true) => "asked for".to_owned(),
             Some(false) => "to be taken away".to_owned(),
@@ -113,6 +118,7 @@ impl Plan {
             ("the role", role(&before.role_arn), role(&now.role_arn)),
             ("protection", protection(before.protection), protection(now.protection)),
             ("--ephemeral", asked(before.ephemeral), asked(now.ephemeral)),
+            ("--ttl", ttl(before.ttl), ttl(now.ttl)),
             ("--express", asked(before.express), asked(now.express)),
             ("--heal", asked(before.heal), asked(now.heal)),
             ("--adopt", asked(before.adopt), asked(now.adopt)),

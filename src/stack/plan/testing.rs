@@ -22,6 +22,8 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         means: Means::default(),
         was_ephemeral: None,
         was_protected: None,
+        expires_before: None,
+        expires: None,
         cost: Cost::default(),
         version: "0.1.0".to_owned(),
         time: "2026-11-24T18:10:00Z".to_owned(),
