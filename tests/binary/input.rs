@@ -44,6 +44,12 @@ fn each_bad_input_says_the_place_the_value_and_the_rule() {
         "render --config broken.yaml",
         "up --frobnicate",
         "up --local --profile x",
+        "up --local --ttl 5m",
+        "extend --local 0s",
+        "list --env pr-1",
+        "reap --local --env pr-1",
+        "reap --local --at-once 0",
+        "reap --local --tag team",
     ] {
         text.push_str(&shown(line, sandbox.run(line)));
     }

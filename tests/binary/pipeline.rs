@@ -2,63 +2,12 @@
 
 use crate::sandbox::{Run, Sandbox};
 use crate::schema::assert_events;
-use kinesis_stack::cloud::{Clients, configuration};
+use crate::services::{clients, left};
 use kinesis_stack::data::Trades;
 use kinesis_stack::environment::Environment;
-use kinesis_stack::event::{Event, Question, Reporter};
-use kinesis_stack::settings::Place;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
-
-struct Silent;
-
-impl Reporter for Silent {
-    fn tell(&self, _: &Event) {}
-
-    fn ask(&self, _: &Question) -> Option<bool> {
-        None
-    }
-}
-
-/// Clients of our own on the sandbox's local cloud.
-async fn clients(sandbox: &Sandbox) -> Clients {
-    let status: Value = serde_json::from_str(&sandbox.ok("local status --output json").stdout).unwrap();
-    let place = Place::Local { region: "us-east-1".to_owned() };
-    let configuration = configuration(&place, status["endpoint"].as_str()).await.unwrap();
-    let reporter: Arc<dyn Reporter> = Arc::new(Silent);
-    Clients::new(&configuration, &reporter).unwrap()
-}
-
-/// What of an environment the services still know, each asked by name.
-async fn left(clients: &Clients, environment: &Environment) -> Vec<&'static str> {
-    let (account, region) = ("000000000000", "us-east-1");
-    let mut left = Vec::new();
-    let mut ask = |what, there: bool| left.extend(there.then_some(what));
-    ask(
-        "stack",
-        clients.cloudformation.describe_stacks().stack_name(environment.stack()).send().await.is_ok(),
-    );
-    ask("bucket", clients.s3.head_bucket().bucket(environment.bucket(account, region)).send().await.is_ok());
-    ask(
-        "stream",
-        clients.kinesis.describe_stream_summary().stream_name(environment.stream()).send().await.is_ok(),
-    );
-    let delivery =
-        clients.firehose.describe_delivery_stream().delivery_stream_name(environment.delivery_stream());
-    ask("delivery stream", delivery.send().await.is_ok());
-    ask(
-        "function",
-        clients.lambda.get_function().function_name(environment.processor()).send().await.is_ok(),
-    );
-    for role in [environment.processor_role(region), environment.delivery_role(region)] {
-        ask("role", clients.iam.get_role().role_name(role).send().await.is_ok());
-    }
-    let groups = clients.logs.describe_log_groups().log_group_name_prefix(environment.log_group_prefix());
-    ask("log groups", !groups.send().await.unwrap().log_groups().is_empty());
-    left
-}
 
 /// The rows that a seed's trades have to become, by id, without the time of the transform.
 fn expected(seed: u64, count: usize) -> BTreeMap<u64, Value> {
@@ -143,7 +92,7 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
     assert_events(&down);
     let down = down.end();
     assert_eq!((down["code"].as_str(), down["changed"].as_bool()), (Some("done"), Some(true)));
-    assert_eq!(down["checked"].as_array().unwrap().len(), 9);
+    assert_eq!(down["checked"].as_array().unwrap().len(), 10);
     assert_eq!(left(&clients, &environment).await, [""; 0]);
     assert_eq!(sandbox.ok("down --local --env pr-1 --yes --output json").end()["changed"], false);
 

@@ -6,13 +6,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
 use kinesis_stack::artifact::Workshop;
+use kinesis_stack::clock::Clock;
 use kinesis_stack::cloud::Clients;
 use kinesis_stack::environment::{Environment, artifact_bucket};
 use kinesis_stack::error::Error;
 use kinesis_stack::event::{Done, Event, Question, Reporter};
 use kinesis_stack::settings::{Invocation, Means, ProcessorSource};
 use kinesis_stack::signals::{Sender, Signals};
-use kinesis_stack::stack::{self, Conduct, Consent, Context, plan::Plan, up::Wish};
+use kinesis_stack::stack::{self, Conduct, Consent, Context, down, plan::Plan, up::Wish};
 use kinesis_stack::template::{Architecture, Shape};
 use simulated_aws::{Account, Aws, Call};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,6 +76,7 @@ impl Bench {
             clients: Clients::new(&configuration(region, &aws), &reporter).unwrap(),
             reporter,
             invocation: Invocation::default(),
+            clock: clock(&aws),
         };
         let workshop = Workshop {
             cache: directory.path().to_owned(),
@@ -139,7 +141,13 @@ impl Bench {
     }
 
     pub async fn down(&self) -> Result<Done, Error> {
-        stack::down::down(&self.context, self.conduct).await.map_err(|error| Error::of(&error))
+        self.down_so(|wish| wish).await
+    }
+
+    /// The same with something that is wished for besides.
+    pub async fn down_so(&self, so: impl FnOnce(down::Wish) -> down::Wish) -> Result<Done, Error> {
+        let done = down::down(&self.context, so(down::Wish::new(self.conduct))).await;
+        done.map_err(|error| Error::of(&error))
     }
 
     pub async fn plan(&self) -> Result<Plan, Error> {
@@ -186,6 +194,14 @@ impl Bench {
         let stacks = account.stacks.iter().filter(|stack| !stack.is_gone()).map(|stack| stack.name.clone());
         buckets.chain(things).chain(stacks).collect()
     }
+}
+
+/// The account's own clock.
+pub fn clock(aws: &Aws) -> Clock {
+    /// When an account begins.
+    const FIRST_SECOND: i64 = 1_790_000_000;
+    let aws = aws.clone();
+    Clock::new(move || jiff::Timestamp::from_second(FIRST_SECOND).unwrap() + aws.now().age())
 }
 
 /// As `cloud` builds it, but for where calls go and whose they are.

@@ -1,10 +1,11 @@
 //! How many calls each verb makes, in which order, and which of them at once. `docs/calls.md` is made from this, and
 //! says why none can go.
 
-use crate::bench::{BUCKET, Bench, configuration};
+use crate::bench::{BUCKET, Bench, STACK, configuration};
 use kinesis_stack::cloud::Clients;
 use kinesis_stack::event::{Event, Question, Reporter};
-use kinesis_stack::stack::{Consent, fleet, inspect, up};
+use kinesis_stack::settings::{Choice, Ttl};
+use kinesis_stack::stack::{Consent, extend, fleet, inspect, up};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -37,7 +38,7 @@ const WAYS: &[Way] = &[
         when: "that creates, with code that was never uploaded",
         trips: &[
             (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadObject", "HeadBucket"], CHECKED),
+            (&["HeadObject", "HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
             (&["CreateChangeSet"], PLANNED),
             (&["DescribeChangeSet"], TOLD),
             (
@@ -57,7 +58,7 @@ const WAYS: &[Way] = &[
         when: "that creates, with code that is there already",
         trips: &[
             (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadObject", "HeadBucket"], CHECKED),
+            (&["HeadObject", "HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
             (&["CreateChangeSet"], PLANNED),
             (&["DescribeChangeSet"], TOLD),
             (&["ExecuteChangeSet"], "What it is about."),
@@ -115,7 +116,7 @@ const WAYS: &[Way] = &[
         when: "of a creation",
         trips: &[
             (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadBucket"], CHECKED),
+            (&["HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
             (&["CreateChangeSet"], PLANNED),
             (&["DescribeChangeSet"], TOLD),
             (
@@ -151,13 +152,34 @@ const WAYS: &[Way] = &[
         verb: "list",
         when: "",
         trips: &[(
-            &["DescribeStacks"],
-            "Stacks tell their tags, so that one call a page tells all environments.",
+            &["DescribeStacks", "GetResources"],
+            "Stacks tell their tags, so that one call a page tells all environments. Buckets whose stack is gone are asked \
+             for meanwhile, by their tags.",
         )],
     },
     Way {
+        verb: "extend",
+        when: "",
+        trips: &[
+            (
+                &["DescribeStacks"],
+                "What is left of its time is added to; somebody may be at work on the stack.",
+            ),
+            (
+                &["DescribeStackEvents"],
+                "What came before can't be told from what this begins, unless it was read before.",
+            ),
+            (
+                &["UpdateStack"],
+                "What it is about. Nothing is planned: the template stays, and one tag changes.",
+            ),
+            (&["DescribeStackEvents"], FIRST),
+            (&["DescribeStacks", "DescribeStackEvents"], LAST),
+        ],
+    },
+    Way {
         verb: "down",
-        when: "with --yes",
+        when: "with --yes, of the account's last environment",
         trips: &[
             (
                 &["GetCallerIdentity", "DescribeStacks", "ListStackResources", "DescribeStackEvents"],
@@ -165,14 +187,18 @@ const WAYS: &[Way] = &[
                  unprotected; its resources are what is shown before anything is deleted; its events so far are \
                  what this deletion's are told from.",
             ),
-            (&["DeleteStack", "ListObjectVersions"], "What it is about. The bucket is emptied meanwhile."),
             (
-                &["DescribeStackEvents", "ListMultipartUploads"],
-                "The first look, after 0.02 s. Unfinished uploads are no objects, but are billed.",
+                &["DeleteStack"],
+                "What it is about. Alone: a stack that can't be deleted after all keeps its data.",
             ),
             (
-                &["DescribeStacks", "DescribeStackEvents"],
-                "That it is gone is told by the stack; what was kept, by the events.",
+                &["DescribeStackEvents", "ListObjectVersions"],
+                "The first look, after 0.02 s. The bucket is emptied meanwhile.",
+            ),
+            (
+                &["DescribeStacks", "DescribeStackEvents", "ListMultipartUploads"],
+                "That it is gone is told by the stack; what was kept, by the events. Unfinished uploads are no objects, \
+                 but are billed.",
             ),
             (&["DeleteBucket"], "Last, since a dying delivery stream still writes into it."),
             (
@@ -186,9 +212,18 @@ const WAYS: &[Way] = &[
                     "DescribeLogGroups",
                     "DescribeLogGroups",
                     "DescribeStacks",
+                    "GetResources",
+                    "DescribeStacks",
+                    "ListObjectVersions",
                 ],
-                "That nothing is left is asked of each service: a deleted stack can leave what it was told to keep \
-                 and what a function writes after its end.",
+                "That nothing is left is asked of each service, by name and by tag: a deleted stack can leave what it \
+                 was told to keep and what a function writes after its end. The artifacts, and the stacks that use \
+                 them, are listed meanwhile.",
+            ),
+            (&["DeleteObjects"], "Zips that no environment uses any more. Not where all are in use."),
+            (
+                &["DeleteBucket"],
+                "The artifact bucket goes with the account's last environment, and not before.",
             ),
         ],
     },
@@ -196,7 +231,8 @@ const WAYS: &[Way] = &[
 
 const CHECKED: &str = "A bucket of that name makes the creation fail after a minute, and an empty one that an earlier \
 roll-back left is removed first: both before the change set, which CloudFormation holds against the names that are \
-taken, and which would give the stack its name already.";
+taken, and which would give the stack its name already. Whether the quotas of shards and roles leave room is asked \
+meanwhile.";
 const PLANNED: &str = "The plan is CloudFormation's own, and nothing is changed before it is agreed to.";
 
 /// What iidy takes to create a stack and to delete it.
@@ -234,8 +270,13 @@ const MORE: &[Trip] = &[
             "DescribeLogGroups",
             "DescribeLogGroups",
             "DescribeStacks",
+            "GetResources",
         ],
         "That nothing is left, and nothing is billed, is asked and not assumed: one round trip.",
+    ),
+    (
+        &["DescribeStacks", "ListObjectVersions", "DeleteObjects", "DeleteBucket"],
+        "The zips that no environment uses any more go, and with the last environment their bucket: iidy has none.",
     ),
 ];
 
@@ -298,9 +339,17 @@ async fn really() -> Vec<Vec<Vec<String>>> {
     let plan_of_a_creation = trips(&listener);
     bench.up().await.unwrap();
     really.push(trips(&listener));
+    // Another environment of the same code: it isn't uploaded again.
+    bench.account().settled_like(STACK, &[("dev", "other")], &[]);
     bench.down().await.unwrap();
     trips(&listener);
     bench.up().await.unwrap();
+    {
+        let mut account = bench.account();
+        account.stacks.retain(|stack| stack.name == STACK);
+        account.buckets.retain(|name, _| !name.contains("-other-"));
+        account.things.retain(|(_, name), _| !name.contains("other"));
+    }
     really.push(trips(&listener));
 
     bench.code("#!/bin/sh\nexit\n");
@@ -322,7 +371,12 @@ async fn really() -> Vec<Vec<Vec<String>>> {
     really.push(trips(&listener));
     inspect::inspect(&bench.context, &bench.workshop).await.unwrap();
     really.push(trips(&listener));
-    fleet::list(&bench.context.clients).await.unwrap();
+    // Nor a bucket without a stack.
+    bench.account().buckets.remove(&BUCKET.replace("-dev-", "-other-"));
+    let contexts = std::slice::from_ref(&bench.context);
+    fleet::survey(contexts, &Choice::default(), fleet::PATIENCE).await.unwrap();
+    really.push(trips(&listener));
+    extend::extend(&bench.context, Ttl::For(3_600), bench.conduct.timeout).await.unwrap();
     really.push(trips(&listener));
     assert!(bench.account().buckets.contains_key(BUCKET));
     bench.down().await.unwrap();

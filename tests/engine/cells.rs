@@ -200,6 +200,11 @@ async fn every_fault_of_every_call_of_a_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_fault_of_every_call_of_a_removal_of_leftovers() {
+    insta::assert_snapshot!(table(Verb::Leftovers).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_fault_of_every_call_of_a_plan() {
     insta::assert_snapshot!(table(Verb::Plan).await);
 }

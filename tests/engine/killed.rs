@@ -1,11 +1,13 @@
 //! The tool is killed at each of its calls, before and after the call took effect; then the same verb runs again.
 
 use crate::bench::{BUCKET, Bench, STACK};
+use kinesis_stack::environment::TAG_ENVIRONMENT;
 use kinesis_stack::error::Error;
 use kinesis_stack::stack::{Consent, inspect};
 use simulated_aws::{Bucket, Kill, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What the tool is told to do, where it has something to do.
@@ -18,12 +20,23 @@ pub enum Verb {
     /// Away with a creation that failed, then another.
     Recover,
     Down,
+    /// What is left without a stack.
+    Leftovers,
     Plan,
     Status,
 }
 
+/// What is made without a stack, each with the environment's tag.
+const LEFTOVERS: &[(&str, &str)] = &[
+    ("AWS::Kinesis::Stream", STACK),
+    ("AWS::KinesisFirehose::DeliveryStream", STACK),
+    ("AWS::Lambda::Function", "kinesis-stack-dev-processor"),
+    ("AWS::IAM::Role", "kinesis-stack-dev-delivery-us-east-1"),
+    ("AWS::Logs::LogGroup", "/aws/lambda/kinesis-stack-dev-processor"),
+];
+
 /// All that can be seen of an account from outside.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct End {
     things: BTreeSet<(String, String)>,
     /// With what lies in each of them.
@@ -56,6 +69,15 @@ impl Verb {
             bench.up().await.unwrap();
             self.fill(&bench);
         }
+        if self == Verb::Leftovers {
+            // Somebody deletes the stack by hand, and its bucket and its artifacts stay.
+            bench.account().somebody_deletes(STACK);
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            assert_eq!(bench.status(), None);
+            for (kind, name) in LEFTOVERS {
+                bench.account().somebody_makes(kind, name, &[(TAG_ENVIRONMENT, "dev")]);
+            }
+        }
         if matches!(self, Verb::Update | Verb::Code | Verb::Plan | Verb::Status) {
             bench.code("#!/bin/sh\nexit\n");
         }
@@ -85,7 +107,7 @@ impl Verb {
             Verb::Create | Verb::Update | Verb::Code | Verb::Recover => {
                 bench.up().await.map(|done| done.changed)
             }
-            Verb::Down => bench.down().await.map(|done| done.changed),
+            Verb::Down | Verb::Leftovers => bench.down().await.map(|done| done.changed),
             Verb::Plan => bench.plan().await.map(|plan| Some(plan.changed)),
             Verb::Status => {
                 let inspected = inspect::inspect(&bench.context, &bench.workshop).await;
@@ -123,6 +145,9 @@ async fn assert_survives_being_killed_at_every_call(verb: Verb, after_effect: bo
     let bench = start.branch();
     verb.run(&bench).await.unwrap();
     let wanted = end(&bench);
+    if matches!(verb, Verb::Down | Verb::Leftovers) {
+        assert_eq!(wanted, End::default(), "it was the last environment: its artifacts go, too");
+    }
     let calls = bench.called();
     for (at, call) in calls.iter().enumerate() {
         let bench = start.branch();
@@ -168,6 +193,16 @@ async fn a_deletion_killed_before_any_call_is_finished_by_the_next_down() {
 #[tokio::test(start_paused = true)]
 async fn a_deletion_killed_after_any_call_is_finished_by_the_next_down() {
     assert_survives_being_killed_at_every_call(Verb::Down, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_leftovers_killed_before_any_call_is_finished_by_the_next_down() {
+    assert_survives_being_killed_at_every_call(Verb::Leftovers, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_leftovers_killed_after_any_call_is_finished_by_the_next_down() {
+    assert_survives_being_killed_at_every_call(Verb::Leftovers, true).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,8 @@ mod story;
 mod templates;
 mod verdict;
 
-use crate::bench::BUCKET;
+use crate::bench::{BUCKET, STACK};
+use kinesis_stack::environment::TAG_ENVIRONMENT;
 use run::{Attempt, REGION, attempt, row};
 use simulated_aws::{Aws, Version, Weather};
 use std::fmt::Write as _;
@@ -88,6 +89,17 @@ async fn live(
             account.put(BUCKET, &row(number), Version { bytes: 93, ..Version::default() });
         }
     }
+    if chapter.by_hand && somebody_deletes(aws) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    {
+        let account = &mut *aws.now();
+        for (kind, name) in &chapter.leftovers {
+            if account.thing(kind, name).is_none() {
+                account.somebody_makes(kind, name, &[(TAG_ENVIRONMENT, "dev")]);
+            }
+        }
+    }
     let mut mishaps = chapter.mishaps.clone().into_iter();
     let mut unprotecting = false;
     let mut wait = 10;
@@ -138,6 +150,8 @@ async fn live(
                 },
                 Deed::Adopts => match &mut chapter.verb {
                     Verb::Up(wish) => wish.adopt = true,
+                    // Somebody deleted the stack, and its protection with it: what it was taken off for can go on.
+                    _ if unprotecting => unprotecting = false,
                     _ => return Err(format!("{} can't adopt", told(&verb))),
                 },
             },
@@ -150,11 +164,22 @@ async fn live(
     Err(format!("{} never came to an end; the last time: {last}", told(&chapter.verb)))
 }
 
+/// Somebody deletes the stack by hand, where there is one that can be.
+fn somebody_deletes(aws: &Aws) -> bool {
+    let account = &mut *aws.now();
+    let can_be = account.stack(STACK).is_some_and(|stack| !stack.protected);
+    if can_be {
+        account.somebody_deletes(STACK);
+    }
+    can_be
+}
+
 fn told(verb: &Verb) -> &'static str {
     match verb {
         Verb::Up(_) => "up",
         Verb::Status => "status",
         Verb::Down => "down",
+        Verb::DownKeeping => "down --keep-data",
     }
 }
 

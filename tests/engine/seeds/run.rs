@@ -1,7 +1,7 @@
 //! One attempt at one command: a process of its own, as far as the account can tell.
 
 use super::story::{Mishap, Verb, Wish};
-use crate::bench::{BUCKET, STACK, configuration};
+use crate::bench::{ARTIFACTS, BUCKET, STACK, clock, configuration};
 use kinesis_stack::artifact::Workshop;
 use kinesis_stack::cloud::Clients;
 use kinesis_stack::environment::Environment;
@@ -58,6 +58,7 @@ pub struct Seen {
     /// The SHA-256 of what the function runs, in base64.
     pub code: Option<String>,
     pub has_bucket: bool,
+    pub has_artifacts: bool,
     /// Whether it bears the environment's tag, as one does whose making came to its end.
     pub has_tagged_bucket: bool,
     /// Rows that the story put there.
@@ -103,6 +104,7 @@ impl Seen {
             code: function.and_then(|it| it.facts.get("CodeSha256").cloned()),
             has_tagged_bucket: account.buckets.get(BUCKET).is_some_and(|bucket| !bucket.tags.is_empty()),
             has_bucket: account.buckets.contains_key(BUCKET),
+            has_artifacts: account.buckets.contains_key(ARTIFACTS),
             rows: keys.iter().filter(|key| key.starts_with("rows/story-")).map(ToString::to_string).collect(),
             objects: keys.len(),
             somebody,
@@ -113,7 +115,8 @@ impl Seen {
     pub fn remains(&self) -> Vec<String> {
         let stack = self.stack.iter().map(|stack| format!("the stack, {}", stack.status));
         let bucket = self.has_bucket.then(|| format!("the bucket, with {} objects", self.objects));
-        stack.chain(self.things.iter().cloned()).chain(bucket).collect()
+        let artifacts = self.has_artifacts.then(|| "the artifact bucket".to_owned());
+        stack.chain(self.things.iter().cloned()).chain(bucket).chain(artifacts).collect()
     }
 }
 
@@ -182,7 +185,11 @@ impl Process {
                 let done = stack::up::up(&self.context, &wish, self.conduct).await;
                 done.map(|done| Told { outputs: done.outputs.unwrap_or_default(), ..Told::default() })
             }
-            Verb::Down => stack::down::down(&self.context, self.conduct).await.map(|_| Told::default()),
+            Verb::Down | Verb::DownKeeping => {
+                let keep_data = *verb == Verb::DownKeeping;
+                let wish = stack::down::Wish { keep_data, ..stack::down::Wish::new(self.conduct) };
+                stack::down::down(&self.context, wish).await.map(|_| Told::default())
+            }
             Verb::Status => stack::inspect::inspect(&self.context, &self.workshop).await.map(|it| Told {
                 outputs: it.outputs,
                 status: Some(it.status.to_string()),
@@ -216,6 +223,7 @@ pub async fn attempt(
             clients: Clients::new(&configuration(REGION, aws), &reporter).unwrap(),
             reporter,
             invocation: Invocation::default(),
+            clock: clock(aws),
         },
         workshop: Workshop {
             cache: directory.to_owned(),

@@ -31,6 +31,10 @@ pub struct Chapter {
     pub rows: u32,
     /// What passes before.
     pub pause: Duration,
+    /// Whether somebody deletes the stack by hand before.
+    pub by_hand: bool,
+    /// What somebody makes before without a stack, with the environment's tag.
+    pub leftovers: Vec<(&'static str, &'static str)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +42,26 @@ pub enum Verb {
     Up(Wish),
     Status,
     Down,
+    /// `down --keep-data`.
+    DownKeeping,
 }
+
+impl Verb {
+    pub fn is_down(&self) -> bool {
+        matches!(self, Verb::Down | Verb::DownKeeping)
+    }
+}
+
+/// What can be left without a stack.
+const LEFTOVERS: &[(&str, &str)] = &[
+    ("AWS::Kinesis::Stream", "kinesis-stack-dev"),
+    ("AWS::KinesisFirehose::DeliveryStream", "kinesis-stack-dev"),
+    ("AWS::Lambda::Function", "kinesis-stack-dev-processor"),
+    ("AWS::IAM::Role", "kinesis-stack-dev-delivery-us-east-1"),
+    ("AWS::Logs::LogGroup", "/aws/lambda/kinesis-stack-dev-processor"),
+    // By its tag alone it can be found.
+    ("AWS::Kinesis::Stream", "renamed"),
+];
 
 /// What `up` is to bring up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +126,9 @@ impl Story {
         // Each look takes time to simulate, so long stories are seldom, and so are small pages.
         let pace = [1.0, 0.3, 0.1, 0.05, 0.02, 0.01][rng.usize(..6)];
         let page = [3, 7, 10, 10, 10, 10, 10, 100][rng.usize(..8)];
-        let mut chapters = Vec::new();
+        let mut chapters: Vec<Chapter> = Vec::new();
+        // Drawn apart: all else stays as it was.
+        let mut more = Rng::with_seed(seed ^ 0x0005_1eff);
         let mut wish = Wish::first(&mut rng);
         let lives = if rng.u8(..12) == 0 { 2 } else { 1 };
         for _ in 0..lives {
@@ -119,6 +144,22 @@ impl Story {
             down.rows = if rng.bool() { rng.u32(1..9) } else { 0 };
             chapters.push(down);
             wish.protection = None;
+            if more.u8(..4) == 0 {
+                let keeping = Chapter::draw(&mut more, Verb::DownKeeping);
+                let place = chapters.len() - 1;
+                chapters.insert(place, keeping);
+            }
+            let first = chapters.iter().rposition(|it| !it.verb.is_down()).map_or(0, |last| last + 1);
+            chapters[first].by_hand = more.u8(..6) == 0;
+            // Beside a stack that is there, such a name is taken.
+            let free = |kind: &(&str, &str)| kind.1.starts_with("/aws/") || kind.1 == "renamed";
+            let only_down = chapters.len() - first;
+            let last = chapters.last_mut().unwrap();
+            if more.u8(..4) == 0 {
+                let stackless = only_down > 1;
+                last.leftovers = LEFTOVERS.iter().copied().filter(|it| stackless || free(it)).collect();
+                last.leftovers.retain(|_| more.bool());
+            }
         }
         Story { seed, pace, page, key_errors, chapters }
     }
@@ -163,13 +204,22 @@ impl Wish {
 impl Chapter {
     pub fn of(verb: Verb) -> Self {
         let (mishaps, pause) = (Vec::new(), Duration::ZERO);
-        Chapter { verb, yes: false, mishaps, denied: None, rows: 0, pause }
+        Chapter {
+            verb,
+            yes: false,
+            mishaps,
+            denied: None,
+            rows: 0,
+            pause,
+            by_hand: false,
+            leftovers: Vec::new(),
+        }
     }
 
     fn draw(rng: &mut Rng, verb: Verb) -> Self {
         let needed = match &verb {
             Verb::Up(_) => NEEDED_BY_UP,
-            Verb::Down => NEEDED_BY_DOWN,
+            Verb::Down | Verb::DownKeeping => NEEDED_BY_DOWN,
             Verb::Status => &["cloudformation:ListStackResources"],
         };
         let denied = (rng.u8(..10) == 0).then(|| needed[rng.usize(..needed.len())]);

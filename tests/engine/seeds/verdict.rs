@@ -97,7 +97,7 @@ pub fn next(attempt: &Attempt, around: &Around) -> Next {
         || attempt.before.stack.as_ref().is_some_and(|stack| stack.is_somebodys);
     match &attempt.result {
         None => Next::Again("it was killed"),
-        Some(Ok(_)) => match not_reached(attempt) {
+        Some(Ok(_)) => match not_reached(attempt, around) {
             None => Next::Reached,
             Some(_) if overtaken => Next::Again("somebody else acted"),
             Some(sentence) => Next::Wrong(sentence),
@@ -141,6 +141,9 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
         Kind::Failed if says(&["somebody else has changed it meanwhile"]) && overtaken => {
             Next::Again("somebody else acted")
         }
+        Kind::Failed if matches!(attempt.mishap, Mishap::ShortOfTime(_)) && says(&["OperationAborted"]) => {
+            Next::Again("the name of a bucket was still busy")
+        }
         Kind::Failed => wrong("a plain failure"),
         Kind::Refused => {
             refused(attempt, around, &text, overtaken).unwrap_or_else(|| wrong("refused without a reason"))
@@ -154,9 +157,20 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
             () => wrong("the deployment can't fail"),
         },
         Kind::Leftovers => match () {
+            () if around.denied.is_some_and(|action| text.contains(action)) => {
+                Next::Person(Deed::GivesPermission)
+            }
+            () if around.weather.denied.is_some_and(|(_, operation)| {
+                around.is_denied(attempt, operation) && says(&[operation, "AccessDenied"])
+            }) =>
+            {
+                Next::Again("a permission was missing for a while")
+            }
             () if text.contains(BUCKET) && is_nobodys_bucket(&attempt.after) => {
                 Next::Person(Deed::RemovesBucket)
             }
+            // What is on its way out, but not gone when the time is, is named.
+            () if matches!(attempt.mishap, Mishap::ShortOfTime(_)) => Next::Again("its time was short"),
             () if !around.somebody_ever => wrong("nobody left anything behind"),
             () => Next::Again("somebody else acted"),
         },
@@ -203,6 +217,10 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     if !attempt.yes && !lost.is_empty() {
         return Some(format!("{} rows were lost without consent", lost.len()));
     }
+    let bucket_lost = attempt.before.has_bucket && !attempt.after.has_bucket;
+    if attempt.verb == Verb::DownKeeping && (bucket_lost || !lost.is_empty()) {
+        return Some("down --keep-data didn't keep the data".to_owned());
+    }
     if attempt.verb == Verb::Status
         && let Some(call) = attempt.calls.iter().find(|call| call.changes() && call.service != "sts")
     {
@@ -234,8 +252,12 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
 }
 
 /// Why a command that says that it ended well hasn't reached its end.
-fn not_reached(attempt: &Attempt) -> Option<String> {
-    let after = &attempt.after;
+fn not_reached(attempt: &Attempt, around: &Around) -> Option<String> {
+    // Whoever may not list the artifacts leaves them alone.
+    let unlisted =
+        around.is_denied(attempt, "ListObjectVersions") || around.denied == Some("s3:ListBucketVersions");
+    let has_artifacts = attempt.after.has_artifacts && !unlisted;
+    let after = &Seen { has_artifacts, ..attempt.after.clone() };
     match &attempt.verb {
         Verb::Up(wish) => not_up(attempt, wish),
         Verb::Status => {
@@ -251,12 +273,23 @@ fn not_reached(attempt: &Attempt) -> Option<String> {
             (still && told.code_is_current != is_current)
                 .then(|| format!("status told {:?} of the code, not {is_current:?}", told.code_is_current))
         }
+        Verb::DownKeeping => {
+            let remains = in_time(Seen { has_bucket: false, ..after.clone() }.remains());
+            (!remains.is_empty())
+                .then(|| format!("down --keep-data ended well, but there remain: {}", remains.join(", ")))
+        }
         Verb::Down => {
-            let remains = after.remains();
+            let remains = in_time(after.remains());
             (!remains.is_empty())
                 .then(|| format!("down ended well, but there remain: {}", remains.join(", ")))
         }
     }
+}
+
+/// Without what a function writes so late that it can come after the last look: the next `down` removes that.
+fn in_time(mut remains: Vec<String>) -> Vec<String> {
+    remains.retain(|name| !name.starts_with("/aws/lambda/"));
+    remains
 }
 
 fn not_up(attempt: &Attempt, wish: &Wish) -> Option<String> {
