@@ -135,16 +135,8 @@ impl<'a> Sweep<'a> {
     }
 
     fn anothers_stack(&self, stack: &Stack) -> Left {
-        let (name, region) = (&stack.name, &self.context.clients.region);
-        let delete = format!("cloudformation delete-stack --stack-name {name} --region {region}");
-        Left {
-            service: "stack".to_owned(),
-            name: name.clone(),
-            remove: Some(self.context.invocation.aws(&delete)),
-            because: Some(
-                "it bears the environment's tag under another name: what it holds is its own".to_owned(),
-            ),
-        }
+        let because = "it bears the environment's tag under another name: what it holds is its own";
+        self.of_stack(stack, because.to_owned())
     }
 
     fn leave_alone(&self, thing: &Thing, environment: &str) {
@@ -313,13 +305,17 @@ impl<'a> Sweep<'a> {
     }
 
     fn still_there(&self, stack: &Stack) -> Left {
+        self.of_stack(stack, format!("it is {}", stack.status))
+    }
+
+    fn of_stack(&self, stack: &Stack, because: String) -> Left {
         let (name, region) = (&stack.name, &self.context.clients.region);
         let delete = format!("cloudformation delete-stack --stack-name {name} --region {region}");
         Left {
             service: "stack".to_owned(),
             name: name.clone(),
             remove: Some(self.context.invocation.aws(&delete)),
-            because: Some(format!("it is {}", stack.status)),
+            because: Some(because),
         }
     }
 
