@@ -46,7 +46,8 @@ pub async fn is_kept(context: &Context, identity: &Identity, at_most: Duration) 
         match request.expected_bucket_owner(&identity.account).send().await {
             Ok(answer) => Ok(answer.tag_set.iter().any(|tag| tag.key == TAG_KEPT)),
             Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => Ok(false),
-            Err(error) if fault::is_forbidden(&error) => Ok(false),
+            // Another's bucket. A permission that is missing is another matter: what can't be read may say that it is kept.
+            Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(false),
             Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
         }
     };

@@ -379,3 +379,13 @@ async fn a_bucket_that_is_kept_outlives_a_down_that_did_not_come_to_its_end() {
     assert_eq!(ended.left_alone.len(), 1, "{ended:?}");
     assert!(is_left(&bench, "half") && bench.account().buckets.contains_key(bucket));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_read_whether_a_bucket_is_kept_reaps_nothing() {
+    let bench = account().await;
+    add(&bench, "half", Some(-5));
+    bench.account().script.denied.insert("s3:GetBucketTagging".to_owned());
+    let ended = reap(&bench).await;
+    assert_eq!((reaped(&ended).len(), ended.failed.len()), (0, 1), "{ended:?}");
+    assert!(is_left(&bench, "half"));
+}
