@@ -10,7 +10,7 @@ use crate::tagging::Remembered;
 use crate::things::{Coming, Thing};
 use crate::weather::Weather;
 use crate::wire::{Answer, Call, Refusal, Reply};
-use crate::{ACCOUNT, arn, firehose, iam, kinesis, lambda, logs, sts, tagging};
+use crate::{ACCOUNT, arn, firehose, iam, kinesis, lambda, logs, metrics, sts, tagging};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,6 +44,18 @@ pub struct Account {
     /// What there is in other regions, where a test put something.
     pub regions: BTreeMap<String, Account>,
     pub(crate) clock: Clock,
+    /// What streams hold, by name.
+    pub(crate) streams: BTreeMap<String, kinesis::Stream>,
+    /// What log groups hold, by name.
+    pub(crate) log_groups: BTreeMap<String, logs::Group>,
+    /// How many lines were ever logged.
+    pub(crate) log_lines: u64,
+    /// What delivery streams have read and not delivered, by name.
+    pub(crate) deliveries: BTreeMap<String, firehose::Delivery>,
+    /// How many times functions were invoked.
+    pub(crate) invocations: u64,
+    /// What was counted.
+    pub(crate) metrics: metrics::Metrics,
     /// What somebody does right before the next call of an operation is answered.
     pub(crate) awaited: Vec<(String, Deed)>,
     /// What each bucket was asked in its running second: since when, calls, deleted keys.
@@ -77,6 +89,12 @@ impl Account {
             weather: None,
             regions: BTreeMap::new(),
             clock: Clock::new(),
+            streams: BTreeMap::new(),
+            log_groups: BTreeMap::new(),
+            log_lines: 0,
+            deliveries: BTreeMap::new(),
+            invocations: 0,
+            metrics: BTreeMap::new(),
             awaited: Vec::new(),
             rates: BTreeMap::new(),
             freed: BTreeMap::new(),
@@ -145,6 +163,8 @@ impl Account {
                     self.goes(&kind, &name, at);
                 }
             }
+            Coming::Delivers(delivery, made) => self.delivers(&delivery, made, at),
+            Coming::Reshards(stream, made, what) => self.reshards(&stream, made, &what, at),
             Coming::Somebody(act) => self.somebody(act),
             Coming::Deed(deed) => self.somebody_does(deed),
         }
@@ -165,6 +185,12 @@ impl Account {
     fn serve(&mut self, call: &Call) -> Result<Answer, Refusal> {
         if ["GetObject", "HeadObject"].contains(&call.operation.as_str()) {
             return s3::serve_object(self, call);
+        }
+        match call.operation.as_str() {
+            "SubscribeToShard" => return kinesis::subscribe(self, call).map(Answer::of),
+            "StartLiveTail" => return logs::live_tail(self, call).map(Answer::of),
+            _ if call.service == "monitoring" => return metrics::serve(self, call),
+            _ => {}
         }
         let reply: Reply = match call.service.as_str() {
             "cloudformation" => cloudformation::serve(self, call),

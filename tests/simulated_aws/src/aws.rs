@@ -5,6 +5,7 @@ use crate::account::UNKNOWN;
 use crate::clock::Clock;
 use crate::record;
 use crate::spell::LATENCY;
+use crate::streaming::{Pushed, Source};
 use crate::weather::{Fate, Weather};
 use crate::wire::{self, Call, Refusal};
 use aws_smithy_runtime_api::client::http::{
@@ -12,6 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -79,7 +81,13 @@ impl Aws {
             (account.fate_of(&call), account.clock)
         };
         clock.sleep(fate.as_ref().map_or(LATENCY, |fate| fate.latency())).await;
-        self.now().meet_fate(call, fate)
+        let region = call.region.clone();
+        let (mut outcome, source) = self.now().meet_fate(call, fate);
+        if let (Outcome::Answered(answer) | Outcome::Cut(answer), Some(source)) = (&mut outcome, source) {
+            let pushed = Pushed::new(self.clone(), &region, source);
+            *answer.body_mut() = SdkBody::from_body_1_x(pushed);
+        }
+        outcome
     }
 }
 
@@ -138,7 +146,7 @@ impl Account {
         weather.map(|it| it.fate(age.saturating_sub(it.began), call, &caller, &resource))
     }
 
-    fn meet_fate(&mut self, call: Call, fate: Option<Fate>) -> Outcome {
+    fn meet_fate(&mut self, call: Call, fate: Option<Fate>) -> (Outcome, Option<Source>) {
         let number = self.calls.len();
         self.calls.push(call.clone());
         if let Some(kill) = self.kill.clone().filter(|kill| kill.at == number) {
@@ -146,22 +154,30 @@ impl Account {
                 let _ = self.reply(&call);
             }
             kill.signal.notify_one();
-            return Outcome::Killed;
+            return (Outcome::Killed, None);
         }
-        match fate {
+        let outcome = match fate {
             Some(Fate::ResetBefore { .. }) => Outcome::Reset,
             Some(Fate::ResetAfter { .. }) => {
                 let _ = self.reply(&call);
                 Outcome::Reset
             }
             Some(Fate::Refused { refusal, .. }) => Outcome::Answered(wire::response(&call, Err(refusal))),
-            Some(Fate::Cut { .. }) => Outcome::Cut(self.respond(&call)),
-            Some(Fate::Served { .. }) | None => Outcome::Answered(self.respond(&call)),
-        }
+            Some(Fate::Cut { .. }) => {
+                let (answer, source) = self.respond(&call);
+                return (Outcome::Cut(answer), source);
+            }
+            Some(Fate::Served { .. }) | None => {
+                let (answer, source) = self.respond(&call);
+                return (Outcome::Answered(answer), source);
+            }
+        };
+        (outcome, None)
     }
 
-    fn respond(&mut self, call: &Call) -> HttpResponse {
-        let reply = self.reply(call);
+    fn respond(&mut self, call: &Call) -> (HttpResponse, Option<Source>) {
+        let mut reply = self.reply(call);
+        let source = reply.as_mut().ok().and_then(|answer| answer.source.take());
         // A test's script may refuse with 501 too; only the account's own one is a call that it doesn't know.
         let reply = reply.map_err(|refusal| match refusal.code.as_str() {
             UNKNOWN => refusal,
@@ -172,6 +188,6 @@ impl Account {
         // Each answer has a number, by which AWS finds it again.
         let header = if call.service == "s3" { "x-amz-request-id" } else { "x-amzn-requestid" };
         response.headers_mut().insert(header, format!("request-{}", self.calls.len()));
-        response
+        (response, source)
     }
 }

@@ -54,9 +54,20 @@ impl Clock {
         self.first as f64 + at.saturating_duration_since(self.began).as_secs_f64()
     }
 
+    /// Milliseconds since 1970.
+    pub fn milliseconds(&self, at: Instant) -> i64 {
+        let passed = at.saturating_duration_since(self.began).as_millis();
+        self.first * 1_000 + i64::try_from(passed).unwrap_or(i64::MAX)
+    }
+
+    /// How long so much of the account's time takes.
+    pub fn real(&self, duration: Duration) -> Duration {
+        duration.div_f64(self.speed)
+    }
+
     /// Waits until so much of the account's time has passed.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration.div_f64(self.speed)).await;
+        tokio::time::sleep(self.real(duration)).await;
     }
 }
 

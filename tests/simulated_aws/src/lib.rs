@@ -16,6 +16,7 @@ mod iam;
 mod kinesis;
 mod lambda;
 mod logs;
+mod metrics;
 mod others;
 /// Sentences in which AWS says why a resource can't be made.
 pub mod reasons;
@@ -26,6 +27,7 @@ mod s3;
 mod script;
 mod server;
 mod spell;
+mod streaming;
 mod sts;
 mod tagging;
 mod things;
@@ -38,6 +40,8 @@ pub use clock::Clock;
 pub use cloudformation::{
     ChangeSet, Deployment, Difference, Drift, Event, OnFailure, Operation, Resource, Stack, Terms,
 };
+pub use kinesis::Reshard;
+pub use lambda::Processor;
 pub use others::Deed;
 pub use s3::{Bucket, Version};
 pub use script::{Fault, Kill, Script, When};

@@ -3,6 +3,7 @@
 use crate::Account;
 use crate::STRANGER;
 use crate::cloudformation::{Deletion, Deployment, Difference, Order, Stack, Terms, changes};
+use crate::kinesis::Reshard;
 use crate::s3::{Bucket, Version};
 use crate::things::Coming;
 use crate::weather::Act;
@@ -23,6 +24,10 @@ pub enum Deed {
     Puts(String, String),
     /// Makes a thing that bears this tag: its type, its name, the key, the value.
     Makes(String, String, (String, String)),
+    /// Begins to change a stream's shards.
+    Reshards(String, Reshard),
+    /// Writes a line into a log stream: the group, the stream, the line.
+    Logs(String, String, String),
 }
 
 impl Account {
@@ -94,6 +99,8 @@ impl Account {
                 }
             }
             Deed::Puts(bucket, key) => self.put(&bucket, &key, Version { bytes: 93, ..Version::default() }),
+            Deed::Reshards(stream, what) => self.somebody_reshards(&stream, what),
+            Deed::Logs(group, stream, line) => self.log(&group, &stream, &line),
             Deed::Makes(kind, name, (key, value)) => self.somebody_makes(&kind, &name, &[(&key, &value)]),
         }
     }

@@ -28,6 +28,11 @@ impl Account {
             }
         } else if let Some(thing) = self.things.remove(&(kind.to_owned(), name.to_owned())) {
             self.was_tagged(kind, name, thing.tags);
+            match kind {
+                "AWS::Kinesis::Stream" => drop(self.streams.remove(name)),
+                "AWS::Logs::LogGroup" => drop(self.log_groups.remove(name)),
+                _ => {}
+            }
         }
     }
 
@@ -56,6 +61,9 @@ impl Account {
     /// What a thing does on its way out.
     pub(crate) fn leaves(&mut self, kind: &str, name: &str, at: Instant) {
         let Some(facts) = self.thing(kind, name).map(|thing| thing.facts.clone()) else { return };
+        if kind == crate::firehose::DELIVERY && self.deliveries.contains_key(name) {
+            self.delivers_the_rest(name, at);
+        }
         match kind {
             // Fact: a dying delivery stream may still deliver.
             "AWS::KinesisFirehose::DeliveryStream" if self.script.flushes > 0 => {
@@ -83,15 +91,20 @@ impl Account {
     /// only the group named for it: one that LoggingConfig names elsewhere it makes only where its role may.
     fn made_by_last_line(&self, function: &str, group: &str, role: &str) -> Option<String> {
         let usual = format!("/aws/lambda/{function}");
+        match self.script.late_logs {
+            _ if self.script.late_log_group => Some(usual),
+            true if self.may_make_group(function, group, role) => Some(group.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Whether a function that logs makes the log group that isn't there.
+    pub(crate) fn may_make_group(&self, function: &str, group: &str, role: &str) -> bool {
         let may = self.thing("AWS::IAM::Role", role).is_some_and(|role| {
             role.policies
                 .values()
                 .any(|policy| policy.contains("logs:CreateLogGroup") || policy.contains("logs:*"))
         });
-        match self.script.late_logs {
-            _ if self.script.late_log_group => Some(usual),
-            true if may || group == usual => Some(group.to_owned()),
-            _ => None,
-        }
+        may || group == format!("/aws/lambda/{function}")
     }
 }

@@ -1,5 +1,6 @@
 //! What an account can be told to do: how long things take, what fails, and when its caller dies.
 
+use crate::lambda::Processor;
 use crate::wire::Refusal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -79,6 +80,37 @@ pub struct Script {
     pub stack_limit: usize,
     /// The lines in log groups, by group.
     pub log_lines: BTreeMap<String, Vec<String>>,
+    /// How many more records PutRecords refuses with an InternalFailure of their own, inside a 200.
+    pub record_failures: u32,
+    /// How many records a shard takes in a second.
+    pub shard_records_per_second: f64,
+    /// How many bytes a record can have, where it isn't a mebibyte.
+    pub largest_record: Option<usize>,
+    /// How long a stream is UPDATING while its shards are changed.
+    pub resharding_seconds: f64,
+    /// How many more event streams break after their first events.
+    pub broken_streams: u32,
+    /// How long after it came a log line is told by FilterLogEvents and GetLogEvents.
+    pub log_lag_seconds: f64,
+    /// How many lines a page of FilterLogEvents has at most.
+    pub log_page: usize,
+    /// Whether the first page of FilterLogEvents is empty where there are others.
+    pub empty_log_page: bool,
+    /// How long after its end a minute's metrics are told.
+    pub metric_lag_seconds: f64,
+    /// What functions do. Where nothing is said, they answer every record as it came.
+    pub processor: Option<Processor>,
+    /// Why every invocation of a function fails, where it does.
+    pub failing_function: Option<String>,
+    /// Whether every invocation of a function takes longer than it may.
+    pub slow_function: bool,
+    /// Whether every invocation of a function is throttled. A template's reserved concurrency of 0 does the same.
+    pub throttled_function: bool,
+    /// IAM actions that delivery streams lack: to read the stream `kinesis:GetRecords`, or where a key has to be used
+    /// for that `kms:Decrypt`; `lambda:InvokeFunction`, `s3:PutObject`, `kms:GenerateDataKey`, `logs:PutLogEvents`.
+    pub delivery_denied: BTreeSet<String>,
+    /// Whether delivery streams read nothing, whatever their state says.
+    pub delivery_never_reads: bool,
     /// IAM actions that the caller lacks, such as `cloudformation:DescribeEvents`.
     pub denied: BTreeSet<String>,
 }
@@ -121,6 +153,21 @@ impl Default for Script {
             role_limit: 1_000,
             stack_limit: 2_000,
             log_lines: BTreeMap::new(),
+            record_failures: 0,
+            shard_records_per_second: 1_000.0,
+            largest_record: None,
+            resharding_seconds: 30.0,
+            broken_streams: 0,
+            log_lag_seconds: 2.0,
+            log_page: 1_000,
+            empty_log_page: true,
+            metric_lag_seconds: 60.0,
+            processor: None,
+            failing_function: None,
+            slow_function: false,
+            throttled_function: false,
+            delivery_denied: BTreeSet::new(),
+            delivery_never_reads: false,
             denied: BTreeSet::new(),
         }
     }

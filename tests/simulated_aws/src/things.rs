@@ -20,7 +20,8 @@ pub struct Thing {
     /// When it vanishes by itself.
     pub gone: Option<Instant>,
     /// What is told of it, and what it needs to know on its way out: `CodeSha256`, `Architecture`, `LogGroup`,
-    /// `Role`, `Bucket`, `Shards`, `Consumers`.
+    /// `Role`, `Bucket`, `Shards`, `Retention`, `Consumers`, `Source`, `SourceRole`, `Destination`, `Version`, `Memory`,
+    /// `Timeout`, `Concurrency`.
     pub facts: BTreeMap<&'static str, String>,
     /// By key.
     pub tags: BTreeMap<String, String>,
@@ -39,6 +40,10 @@ pub(crate) enum Coming {
     LogLine(String),
     /// What was asked to go is gone: its type, its name, and when it was made.
     End(String, String, Instant),
+    /// A stream's shards change: its name, when it was made, and how.
+    Reshards(String, Instant, crate::kinesis::Reshard),
+    /// A delivery stream works: its name, and when it was made.
+    Delivers(String, Instant),
     /// Somebody else does something.
     Somebody(crate::weather::Act),
     /// Somebody else does this very thing.
@@ -160,6 +165,35 @@ impl Account {
         if let Some(shards) = properties.get("ShardCount") {
             thing.facts.insert("Shards", template.plain(shards));
         }
+        if let Some(hours) = properties.get("RetentionPeriodHours") {
+            thing.facts.insert("Retention", template.plain(hours));
+        }
+        if resource.kind == crate::firehose::DELIVERY {
+            let part = |section: &str, name: &str| {
+                properties.get(section).and_then(|it| it.get(name)).map(|it| template.plain(it))
+            };
+            let source = part("KinesisStreamSourceConfiguration", "KinesisStreamARN");
+            thing.facts.extend(source.map(|source| ("Source", source)));
+            let role = part("KinesisStreamSourceConfiguration", "RoleARN");
+            thing.facts.extend(role.map(|role| ("SourceRole", role)));
+            let destination = properties.get("ExtendedS3DestinationConfiguration");
+            let destination = destination.and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
+            let before = thing.facts.insert("Destination", destination.clone());
+            if before.is_some_and(|before| before != destination) {
+                let version: u64 = thing.facts.get("Version").and_then(|it| it.parse().ok()).unwrap_or(1);
+                thing.facts.insert("Version", (version + 1).to_string());
+            }
+        }
+        if resource.kind == "AWS::Lambda::Function" {
+            for (fact, name) in [
+                ("Memory", "MemorySize"),
+                ("Timeout", "Timeout"),
+                ("Concurrency", "ReservedConcurrentExecutions"),
+            ] {
+                thing.facts.remove(fact);
+                thing.facts.extend(properties.get(name).map(|value| (fact, template.plain(value))));
+            }
+        }
         if resource.kind == "AWS::IAM::Role" {
             let policies = properties.get("Policies").and_then(Value::as_sequence).into_iter().flatten();
             let document = |policy: &Value| serde_json::to_string(policy.get("PolicyDocument")?).ok();
@@ -184,6 +218,10 @@ impl Account {
         {
             bucket.tags = tags(stack, resource, &template, &properties);
             return;
+        }
+        if resource.kind == "AWS::Logs::LogStream" {
+            let group = properties.get("LogGroupName").map(|group| template.plain(group)).unwrap_or_default();
+            self.make_log_stream(&group, &resource.physical_id, self.present());
         }
         let code = template.code(&resource.logical_id);
         let key = (resource.kind.clone(), resource.physical_id.clone());

@@ -36,6 +36,13 @@ pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
             return lists::versions(bucket, call, keys, |at| clock.written(at.unwrap_or(now)));
         }
         "DeleteObjects" => return delete_objects(account, call),
+        "DeleteObject" => {
+            return match delete_object(account, name, call.get("Key"), call.get("versionId")) {
+                Some((code @ "AccessDenied", message)) => Err(Refusal::new(403, code, message)),
+                Some((code, message)) => Err(Refusal::new(500, code, message)),
+                None => Ok(String::new()),
+            };
+        }
         "DeleteBucket" if bucket.is_empty() => account.unmake("AWS::S3::Bucket", name),
         "DeleteBucket" => {
             let message = "The bucket you tried to delete is not empty";
@@ -134,7 +141,9 @@ fn tagging(bucket: &Bucket) -> Reply {
 /// Fact: DeleteObjects answers 200 with an error a key.
 fn delete_objects(account: &mut Account, call: &Call) -> Reply {
     let objects = between(call.get("Body"), "Object");
-    if objects.is_empty() || objects.len() > MOST_KEYS {
+    // Fact: a key can hold what XML 1.0 can't, and then DeleteObjects can't name it.
+    let is_xml = |it: char| matches!(it, '\t' | '\n' | '\r' | '\u{20}'..);
+    if objects.is_empty() || objects.len() > MOST_KEYS || !call.get("Body").chars().all(is_xml) {
         return Err(Refusal::new(400, "MalformedXML", "The XML you provided was not well-formed"));
     }
     let quiet = between(call.get("Body"), "Quiet").first() == Some(&"true");

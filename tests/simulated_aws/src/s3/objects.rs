@@ -55,7 +55,7 @@ pub(crate) fn serve_object(account: &mut Account, call: &Call) -> Result<Answer,
         }
     };
     headers.push(("content-length", body.len().to_string()));
-    Ok(Answer { status, headers, body })
+    Ok(Answer { status, headers, body, source: None })
 }
 
 /// Fact: a HEAD has no body, so its code is the status alone.

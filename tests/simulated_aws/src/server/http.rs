@@ -2,7 +2,10 @@
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use http_body::Body;
+use std::future::poll_fn;
 use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -65,6 +68,26 @@ pub fn written(response: &HttpResponse, is_head: bool) -> Vec<u8> {
         bytes.extend_from_slice(body);
     }
     bytes
+}
+
+/// Sends a response whose body goes on, chunk by chunk, until it or the connection ends.
+pub async fn push(stream: &mut Stream, mut response: HttpResponse) -> Result<()> {
+    let mut head = format!("HTTP/1.1 {} {}\r\n", response.status(), reason(response.status().as_u16()));
+    for (name, value) in response.headers().iter().filter(|(name, _)| *name != "content-length") {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes()).await?;
+    stream.flush().await?;
+    let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|error| Error::other(error.to_string()))?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
+        stream.write_all(&bytes).await?;
+        stream.write_all(b"\r\n").await?;
+        stream.flush().await?;
+    }
+    stream.write_all(b"0\r\n\r\n").await
 }
 
 fn reason(status: u16) -> &'static str {

@@ -27,6 +27,10 @@ async fn connection(aws: &Aws, stream: TcpStream) -> std::io::Result<()> {
     while let Some(request) = http::read(&mut stream).await? {
         let is_head = request.method() == "HEAD";
         match aws.handle(&request).await {
+            // What goes on while time passes has no length.
+            Outcome::Answered(response) if response.body().bytes().is_none() => {
+                http::push(&mut stream, response).await?;
+            }
             Outcome::Answered(response) => stream.write_all(&http::written(&response, is_head)).await?,
             Outcome::Cut(response) => {
                 let bytes = http::written(&response, is_head);

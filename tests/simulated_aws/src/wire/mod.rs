@@ -1,9 +1,11 @@
 //! From bytes to calls, and from replies to bytes, in each service's own format.
 
+pub mod cbor;
 mod request;
 mod response;
 mod xml;
 
+use crate::streaming::Source;
 use bytes::Bytes;
 pub use request::call;
 pub use response::{cut, response};
@@ -23,11 +25,21 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
+    /// Where the body comes from, where it goes on while time passes.
+    pub(crate) source: Option<Source>,
+}
+
+impl Answer {
+    /// An event stream.
+    pub(crate) fn of(source: Source) -> Self {
+        let headers = vec![("content-type", "application/vnd.amazon.eventstream".to_owned())];
+        Answer { status: 200, headers, body: Bytes::new(), source: Some(source) }
+    }
 }
 
 impl From<String> for Answer {
     fn from(body: String) -> Self {
-        Answer { status: 200, headers: Vec::new(), body: body.into() }
+        Answer { status: 200, body: body.into(), ..Answer::default() }
     }
 }
 
@@ -42,7 +54,7 @@ pub struct Call {
     pub operation: String,
     /// Flat: the members of a list are called `Tags.member.1.Key`, from 1 on, whatever the wire's format.
     pub parameters: BTreeMap<String, String>,
-    /// What PutObject brings.
+    /// What PutObject and PutRecords bring.
     pub content: Arc<[u8]>,
 }
 
@@ -64,7 +76,9 @@ impl Call {
 
     /// Whether it can change anything.
     pub fn changes(&self) -> bool {
-        !["Describe", "Filter", "Get", "Head", "List"].iter().any(|verb| self.operation.starts_with(verb))
+        !["Describe", "Filter", "Get", "Head", "List", "StartLiveTail", "SubscribeToShard"]
+            .iter()
+            .any(|verb| self.operation.starts_with(verb))
     }
 
     /// The values of a list of strings.
@@ -89,13 +103,17 @@ impl Call {
             "HeadBucket" | "ListObjectsV2" => "ListBucket",
             "HeadObject" => "GetObject",
             "ListObjectVersions" => "ListBucketVersions",
-            "DeleteObjects" => "DeleteObjectVersion",
+            "DeleteObjects" | "DeleteObject" => "DeleteObjectVersion",
             "ListMultipartUploads" => "ListBucketMultipartUploads",
             "AbortMultipartUpload" => "AbortMultipartUpload",
             "PutPublicAccessBlock" => "PutBucketPublicAccessBlock",
             other => other,
         };
-        let service = if self.service == "tagging" { "tag" } else { &self.service };
+        let service = match self.service.as_str() {
+            "tagging" => "tag",
+            "monitoring" => "cloudwatch",
+            service => service,
+        };
         format!("{service}:{action}")
     }
 }

@@ -33,8 +33,22 @@ pub fn call(request: &HttpRequest) -> Call {
         parameters,
         content: Arc::default(),
     };
+    if let Some(operation) = path.split_once("/operation/").map(|(_, operation)| operation)
+        && request.headers().get("smithy-protocol").is_some()
+    {
+        let mut flat = BTreeMap::new();
+        flatten(String::new(), &super::cbor::read(content), &mut flat);
+        return call(operation.to_owned(), flat);
+    }
     if let Some(target) = request.headers().get("x-amz-target") {
         let operation = target.split_once('.').map_or(target, |(_, operation)| operation);
+        if operation == "PutRecords" {
+            // Of its many records none is a parameter.
+            let value: Value = serde_json::from_str(&body).unwrap_or_default();
+            let text = |name: &str| Some((name.to_owned(), value.get(name)?.as_str()?.to_owned()));
+            let parameters = ["StreamName", "StreamARN"].into_iter().filter_map(text).collect();
+            return Call { content: content.into(), ..call(operation.to_owned(), parameters) };
+        }
         return call(operation.to_owned(), json(&body));
     }
     if service == "lambda" {
@@ -42,12 +56,14 @@ pub fn call(request: &HttpRequest) -> Call {
             return call("ListTags".to_owned(), [("FunctionName".to_owned(), decoded(arn))].into());
         }
         // `FUNCTION`, or `FUNCTION/WHAT`.
-        let rest = path.strip_prefix("2015-03-31/functions/").unwrap_or_default();
+        let rest = path.strip_prefix("2015-03-31/functions/").or(path.strip_prefix("2019-09-30/functions/"));
+        let rest = rest.unwrap_or_default();
         let (name, what) = rest.split_once('/').unwrap_or((rest, ""));
         let mut parameters = json(&body);
         parameters.insert("FunctionName".to_owned(), decoded(name));
         let operation = match (request.method(), what) {
             ("GET", "configuration") => "GetFunctionConfiguration".to_owned(),
+            ("GET", "concurrency") => "GetFunctionConcurrency".to_owned(),
             ("PUT", "code") => "UpdateFunctionCode".to_owned(),
             ("DELETE", "") => "DeleteFunction".to_owned(),
             (method, _) => format!("{method} /{path}"),
@@ -118,6 +134,7 @@ fn s3_operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> St
         ("PUT", false) if plain => "PutObject",
         ("POST", true) if has("delete") => "DeleteObjects",
         ("DELETE", false) if has("uploadId") => "AbortMultipartUpload",
+        ("DELETE", false) => "DeleteObject",
         _ => return format!("{method} /{key} {query:?}"),
     };
     name.to_owned()

@@ -34,6 +34,9 @@ pub fn response(call: &Call, reply: Result<Answer, Refusal>) -> HttpResponse {
         Err(Refusal { code, message, .. }) if call.service == "s3" => {
             tag("Error", &(text("Code", &code) + &text("Message", &message))).into()
         }
+        Err(Refusal { code, message, .. }) if call.service == "monitoring" => {
+            super::cbor::written(&json!({"__type": code, "message": message})).into()
+        }
         Err(Refusal { code, message, .. }) => json!({"__type": code, "message": message}).to_string().into(),
     };
     let mut response = HttpResponse::new(status_of(status), SdkBody::from(body));
@@ -41,6 +44,9 @@ pub fn response(call: &Call, reply: Result<Answer, Refusal>) -> HttpResponse {
         response.headers_mut().insert("content-type", "application/xml");
     } else if let Some(code) = code {
         response.headers_mut().insert("x-amzn-errortype", code);
+    }
+    if call.service == "monitoring" {
+        response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
     }
     for (name, value) in headers {
         response.headers_mut().insert(name, value);

@@ -58,6 +58,7 @@ Outputs:
 pub struct Bench {
     pub aws: Aws,
     pub cloudformation: aws_sdk_cloudformation::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub firehose: aws_sdk_firehose::Client,
     pub iam: aws_sdk_iam::Client,
     pub kinesis: aws_sdk_kinesis::Client,
@@ -88,6 +89,7 @@ impl Bench {
         Bench {
             aws,
             cloudformation: aws_sdk_cloudformation::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
             firehose: aws_sdk_firehose::Client::new(config),
             iam: aws_sdk_iam::Client::new(config),
             kinesis: aws_sdk_kinesis::Client::new(config),

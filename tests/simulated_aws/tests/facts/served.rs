@@ -1,6 +1,7 @@
 //! The account behind a port.
 
 use crate::bench::{BUCKET, Bench, STACK, TEMPLATE, configuration};
+use aws_sdk_kinesis::types::{ShardIteratorType, StartingPosition};
 use aws_smithy_http_client::Builder;
 use simulated_aws::{Aws, Clock, serve};
 use std::io::{BufRead, BufReader};
@@ -42,6 +43,36 @@ async fn the_sdk_deploys_over_loopback_in_compressed_time() {
     deploys(&bench, || aws.now().stack(STACK).is_some_and(|stack| stack.status == "CREATE_COMPLETE")).await;
     // What it doesn't know is an error there, and no panic.
     assert!(bench.kinesis.list_streams().send().await.is_err());
+}
+
+#[tokio::test]
+async fn records_are_pushed_over_loopback() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let aws = Aws::new("us-east-1").on_clock(Clock::compressed(600.0));
+    aws.now().make("AWS::Kinesis::Stream", "trades");
+    tokio::spawn(serve(aws.clone(), listener));
+    let bench = Bench::with(aws.clone(), &config(&endpoint));
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/trades";
+    let put = bench.kinesis.put_record().stream_name("trades").partition_key("a");
+    put.data(aws_sdk_kinesis::primitives::Blob::new(*b"pushed")).send().await.unwrap();
+    let consumer = bench.kinesis.register_stream_consumer().stream_arn(arn).consumer_name("mine");
+    let consumer = consumer.send().await.unwrap().consumer.unwrap().consumer_arn;
+    let from = StartingPosition::builder().r#type(ShardIteratorType::TrimHorizon).build().unwrap();
+    let subscribe =
+        bench.kinesis.subscribe_to_shard().consumer_arn(consumer).shard_id("shardId-000000000000");
+    let subscribe = subscribe.starting_position(from);
+    let mut output = loop {
+        match subscribe.clone().send().await {
+            Ok(output) => break output,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let first = output.event_stream.recv().await.unwrap().unwrap();
+    assert_eq!(first.as_subscribe_to_shard_event().unwrap().records()[0].data().as_ref(), b"pushed");
+    // It ends after five minutes of the account's, and the connection serves the next call.
+    while output.event_stream.recv().await.unwrap().is_some() {}
+    assert!(bench.kinesis.describe_stream_summary().stream_name("trades").send().await.is_ok());
 }
 
 #[tokio::test]

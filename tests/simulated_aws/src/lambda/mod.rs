@@ -1,10 +1,14 @@
-//! Lambda: functions, their code and their states.
+//! Lambda: functions, their code, their states, and their invocations.
+
+mod invocation;
 
 use crate::Account;
 use crate::account::unknown;
 use crate::things::Thing;
 use crate::wire::{Call, Refusal, Reply};
 use aws_smithy_types::base64;
+pub use invocation::Processor;
+pub(crate) use invocation::Refused;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,8 +21,14 @@ const UPDATE_SECONDS: f64 = 4.0;
 pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
     let name = call.get("FunctionName");
     let name = name.rsplit(':').next().unwrap_or_default();
-    if !["GetFunctionConfiguration", "ListTags", "UpdateFunctionCode", "DeleteFunction"]
-        .contains(&call.operation.as_str())
+    if ![
+        "GetFunctionConfiguration",
+        "GetFunctionConcurrency",
+        "ListTags",
+        "UpdateFunctionCode",
+        "DeleteFunction",
+    ]
+    .contains(&call.operation.as_str())
     {
         return Err(unknown(call));
     }
@@ -28,6 +38,14 @@ pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
     }
     match call.operation.as_str() {
         "GetFunctionConfiguration" => configuration(account, name),
+        // Fact: a function without reserved concurrency tells none.
+        "GetFunctionConcurrency" => {
+            let reserved = account.thing(FUNCTION, name).and_then(|thing| thing.facts.get("Concurrency"));
+            let reserved: Option<u32> = reserved.and_then(|count| count.parse().ok());
+            Ok(reserved
+                .map_or_else(|| json!({}), |count| json!({"ReservedConcurrentExecutions": count}))
+                .to_string())
+        }
         "ListTags" => {
             let tags = account.thing(FUNCTION, name).map(|thing| thing.tags.clone());
             Ok(json!({"Tags": tags.unwrap_or_default()}).to_string())
@@ -58,6 +76,7 @@ fn configuration(account: &Account, name: &str) -> Reply {
         "LastUpdateStatus": update, "CodeSha256": fact("CodeSha256"), "Version": "$LATEST",
         "Architectures": [thing.facts.get("Architecture").map_or("x86_64", String::as_str)],
         "LoggingConfig": {"LogGroup": fact("LogGroup"), "LogFormat": "Text"},
+        "MemorySize": fact("Memory").parse().unwrap_or(128), "Timeout": fact("Timeout").parse().unwrap_or(3),
     });
     if let Some(reason) = reason {
         told["LastUpdateStatusReason"] = json!(reason);
