@@ -2,14 +2,17 @@
 """The workshop's transform in Python: what the Rust processor is measured and checked by.
 
 reference.py --bench EVENT REPETITIONS      print each run's time, in seconds
+reference.py --serve                        run as a Lambda function, for as long as it is let
 reference.py --check EVENT ANSWER TIME      compare ANSWER with Python's own; list what differs
 
 EVENT and ANSWER are files. TIME is the tradeTime, "YYYY-MM-DD HH:MM:SS".
 """
 
 import base64
+import http.client
 import json
 import math
+import os
 import sys
 import time
 
@@ -79,6 +82,18 @@ def bench(event, repetitions):
         print(time.perf_counter() - start)
 
 
+def serve():
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    while True:
+        api.request("GET", "/2018-06-01/runtime/invocation/next")
+        response = api.getresponse()
+        request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
+        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        answer = run(response.read(), now)
+        api.request("POST", f"/2018-06-01/runtime/invocation/{request_id}/response", answer)
+        api.getresponse().read()
+
+
 def comparable(record):
     """A record with its row normalised: spelled as Python spells it, order kept.
 
@@ -109,4 +124,4 @@ def check(event, answer, now):
 
 
 if __name__ == "__main__":
-    {"--bench": bench, "--check": check}[sys.argv[1]](*sys.argv[2:])
+    {"--bench": bench, "--serve": serve, "--check": check}[sys.argv[1]](*sys.argv[2:])

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Reason, number, record::Rule, time::TradeTime};
+use crate::{Reason, firehose::json::unescape, number, record::Rule, time::TradeTime};
 
 /// Appends the row, or nothing if the text is not a JSON object.
 pub(crate) fn transform(text: &str, now: &TradeTime, row: &mut Vec<u8>) -> Result<(), Reason> {
@@ -17,7 +17,7 @@ pub(crate) fn transform(text: &str, now: &TradeTime, row: &mut Vec<u8>) -> Resul
     if let Some(symbol) = object.shift_remove("tickerSymbol") {
         set(&mut object, "stockId", "\"stockId\"", symbol.value);
     }
-    set(&mut object, "tradeTime", "\"tradeTime\"", now.as_json());
+    set(&mut object, "tradeTime", "\"tradeTime\"", now.as_str());
 
     row.push(b'{');
     for (index, (key, field)) in object.iter().enumerate() {
@@ -80,23 +80,13 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         while let Some((key, value)) = entries.next_entry::<&'de RawValue, &'de RawValue>()? {
             let (key, value) = (key.get(), value.get());
             // A key with a lone surrogate has no UTF-8 form; its token stands for it.
-            let name = unescape(key).unwrap_or(Cow::Borrowed(key));
+            let name = unescape(key.as_bytes()).unwrap_or(Cow::Borrowed(key));
             match fields.entry(name) {
                 Entry::Occupied(mut field) => field.get_mut().value = value,
                 Entry::Vacant(place) => drop(place.insert(Field { key, value })),
             }
         }
         Ok(fields)
-    }
-}
-
-/// The text of a JSON string token, if it has a UTF-8 form.
-pub(crate) fn unescape(token: &str) -> Option<Cow<'_, str>> {
-    let inner = token.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(token).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
     }
 }
 

@@ -36,20 +36,12 @@
 //! | all other values, also nested ones | copied token by token: no digit, escape or duplicate is changed, only the spacing; any depth |
 //! | characters outside ASCII | stay UTF-8, as they came |
 //!
-//! # The envelope
-//!
-//! Records are answered in their order, each `recordId` exactly once and copied byte by
-//! byte. `kinesisRecordMetadata`, whatever its form, is skipped. An event that isn't one
-//! (no JSON, no `records`, a record without a `recordId`) is an [`EventError`]: Firehose
-//! then tries again and at last delivers the batch under its error prefix.
-//!
-//! An answer never exceeds [`ANSWER_LIMIT`]; see [`transform_within`].
+//! The envelope, the limit of an answer and the log are those of every processor: see [`firehose`].
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-mod answer;
-mod event;
+pub mod firehose;
 mod flat;
 mod general;
 #[cfg(test)]
@@ -62,37 +54,31 @@ mod time;
 
 use std::time::SystemTime;
 
-pub use answer::{Answer, Failures};
-pub use event::EventError;
+pub use firehose::{ANSWER_LIMIT, Answer, Answerer, Becomes, EventError, Failures};
 pub use reason::Reason;
 
 use time::TradeTime;
 
-/// The most bytes that [`transform`] answers: Lambda's limit for a response of 6 MiB less
-/// a margin, since nobody promises what is counted besides the body.
-pub const ANSWER_LIMIT: usize = 6 * 1024 * 1024 - 1024;
-
-/// Transforms a whole batch: the bytes of a Firehose invocation event in, the bytes of
-/// the answer out. `now` becomes every row's `tradeTime`.
-pub fn transform(request: &[u8], now: SystemTime) -> Result<Vec<u8>, EventError> {
-    Ok(transform_within(request, now, ANSWER_LIMIT)?.body)
+/// Transforms a whole batch: the bytes of a Firehose invocation event in, the bytes of the answer out. `now` becomes
+/// every row's `tradeTime`.
+pub fn transform(event: &[u8], now: SystemTime) -> Result<Vec<u8>, EventError> {
+    Ok(transform_within(event, now, ANSWER_LIMIT)?.body().to_vec())
 }
 
 /// [`transform`] with the size limit as a parameter, and with an account of the failures.
-///
-/// A record whose row no longer fits is answered `ProcessingFailed` *without* `data`, the
-/// smallest form there is; room for that form is kept for every record from the start.
-/// Nothing is lost: Firehose delivers its own copy of such a record under the error
-/// prefix, as it does for the answers of AWS's own blueprint for CloudWatch Logs, which
-/// never hold `data` when they fail. A smaller record later in the batch can still fit.
-///
-/// If not even the smallest answers fit, the event is refused
-/// ([`EventError::TooManyRecords`]). A request of Firehose can't get there: its records
-/// carry an `approximateArrivalTimestamp` and `data`, and so are longer than their
-/// smallest answers.
-pub fn transform_within(request: &[u8], now: SystemTime, limit: usize) -> Result<Answer, EventError> {
-    let records = event::parse(request)?;
-    answer::write(&records, &TradeTime::at(now), limit, request.len())
+pub fn transform_within(event: &[u8], now: SystemTime, limit: usize) -> Result<Answer, EventError> {
+    let mut answerer = Answerer::default();
+    answerer.answer(event, limit, transform_at(now))?;
+    Ok(answerer.into_answer())
+}
+
+/// What transforms the records of an event, as [`firehose::serve`] and [`Answerer::answer`] want it.
+pub fn transform_at(now: SystemTime) -> impl FnMut(&[u8], &mut Vec<u8>) -> Result<Becomes, &'static str> {
+    let now = TradeTime::at(now);
+    move |data, row| match record::transform(data, &now, row) {
+        Ok(()) => Ok(Becomes::Row),
+        Err(reason) => Err(reason.as_str()),
+    }
 }
 
 /// Transforms one decoded record to its row, without a newline at its end.

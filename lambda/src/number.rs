@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::general::unescape;
+use crate::firehose::json::unescape;
 
 /// CPython refuses to convert longer strings to integers (`sys.set_int_max_str_digits`).
 const MOST_DIGITS: usize = 4300;
@@ -47,6 +47,7 @@ pub(crate) fn integer(token: &[u8], row: &mut Vec<u8>) {
 
 /// Whether a number of these digits, in JSON's form, is what `repr` prints for it. May say
 /// no too often.
+#[inline(always)]
 pub(crate) fn is_repr(whole: &[u8], fraction: &[u8]) -> bool {
     // Below 0.0001 `repr` turns to an exponent; anything below 0.1 is rare enough.
     let small = whole == b"0" && fraction.starts_with(b"0") && fraction != b"0";
@@ -66,7 +67,7 @@ fn parse(token: &[u8]) -> f64 {
 
 /// The value of a string token.
 fn string(token: &[u8]) -> Option<Cow<'_, str>> {
-    unescape(std::str::from_utf8(token).ok()?)
+    unescape(token)
 }
 
 /// Appends a float as Python's `repr`: the shortest digits that identify it, with an

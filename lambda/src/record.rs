@@ -2,14 +2,14 @@
 
 use crate::{Reason, flat, general, time::TradeTime};
 
-/// Appends the row to `row`, which is left as it was if there is none.
+/// Appends the row to `row`, which is empty, and left so if there is none.
+#[inline]
 pub(crate) fn transform(data: &[u8], now: &TradeTime, row: &mut Vec<u8>) -> Result<(), Reason> {
-    let text = std::str::from_utf8(data).map_err(|_| Reason::NotUtf8)?;
-    let start = row.len();
     if flat::transform(data, now, row).is_some() {
         return Ok(());
     }
-    row.truncate(start);
+    row.clear();
+    let text = std::str::from_utf8(data).map_err(|_| Reason::NotUtf8)?;
     general::transform(text, now, row)
 }
 

@@ -5,18 +5,24 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 /// A time as it stands in the row: a JSON string, quotes included.
-pub(crate) struct TradeTime(String);
+pub(crate) struct TradeTime([u8; 21]);
 
 impl TradeTime {
-    /// Times before the year −9999 or after 9999 become 9999's last second: no clock that
-    /// Lambda offers tells them, and a late row beats a lost one.
+    /// Times that have no year of four digits become 9999's last: no clock that Lambda offers tells them, and a late row
+    /// beats a lost one.
     pub(crate) fn at(now: SystemTime) -> Self {
-        let timestamp = Timestamp::try_from(now).unwrap_or(Timestamp::MAX);
-        Self(timestamp.strftime("\"%Y-%m-%d %H:%M:%S\"").to_string())
+        let timestamp = Timestamp::try_from(now).ok().filter(|it| *it >= Timestamp::UNIX_EPOCH);
+        let text = timestamp.unwrap_or(Timestamp::MAX).strftime("\"%Y-%m-%d %H:%M:%S\"").to_string();
+        let token = text.as_bytes().try_into();
+        Self(token.unwrap_or(*b"\"9999-12-30 22:00:00\""))
     }
 
-    pub(crate) fn as_json(&self) -> &str {
+    pub(crate) fn as_json(&self) -> &[u8; 21] {
         &self.0
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -38,13 +44,13 @@ mod tests {
         ];
         for (milliseconds, expected) in cases {
             let now = UNIX_EPOCH + Duration::from_millis(milliseconds);
-            assert_eq!(TradeTime::at(now).as_json(), expected);
+            assert_eq!(TradeTime::at(now).as_str(), expected);
         }
     }
 
     #[test]
     fn a_time_beyond_the_calendar_does_not_panic() {
         let now = UNIX_EPOCH + Duration::from_secs(1 << 62);
-        assert!(TradeTime::at(now).as_json().starts_with("\"9999-12-30"));
+        assert!(TradeTime::at(now).as_str().starts_with("\"9999-12-30"));
     }
 }

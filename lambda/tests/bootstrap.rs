@@ -98,11 +98,19 @@ impl Drop for Bootstrap {
 
 /// Runs the events through the binary; returns what it posted and what it printed.
 fn run(events: &[&[u8]]) -> (Vec<Posted>, Vec<Value>) {
+    let served = events.iter().map(|event| event.to_vec()).collect();
+    run_against(events.len(), &[], move |listener, sender| serve(listener, served, sender))
+}
+
+fn run_against(
+    answers: usize,
+    variables: &[(&str, &str)],
+    serve: impl FnOnce(TcpListener, mpsc::Sender<Posted>) + Send + 'static,
+) -> (Vec<Posted>, Vec<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (sender, receiver) = mpsc::channel();
-    let served = events.iter().map(|event| event.to_vec()).collect();
-    thread::spawn(move || serve(listener, served, sender));
+    thread::spawn(move || serve(listener, sender));
 
     let child = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
         .env_clear()
@@ -110,12 +118,13 @@ fn run(events: &[&[u8]]) -> (Vec<Posted>, Vec<Value>) {
         .env("AWS_LAMBDA_FUNCTION_NAME", "stock-stream-processor")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut bootstrap = Bootstrap(child);
-    let posted = events.iter().map(|_| receiver.recv_timeout(PATIENCE).expect("an answer")).collect();
+    let posted = (0..answers).map(|_| receiver.recv_timeout(PATIENCE).expect("an answer")).collect();
 
     bootstrap.0.kill().unwrap();
     let mut log = String::new();
@@ -177,6 +186,12 @@ fn answers_a_batch_and_logs_one_line_a_reason_and_one_a_batch() {
     assert_eq!(batch["requestId"], "request-1");
     assert_eq!((&batch["records"], &batch["ok"], &batch["failed"]), (&4.into(), &1.into(), &3.into()));
     assert!(batch["milliseconds"].is_f64());
+    // The same line is its metrics.
+    assert_eq!(
+        (&batch["Rows"], &batch["Failed"], &batch["FunctionName"]),
+        (&1.into(), &3.into(), &"stock-stream-processor".into())
+    );
+    assert!(batch["_aws"]["Timestamp"].as_u64().is_some_and(|time| time > 1_700_000_000_000));
     assert!(!format!("{log:?}").contains("secret"));
 }
 
@@ -193,12 +208,12 @@ fn a_malformed_event_is_an_error_answer_and_the_next_event_is_served() {
         &good,
     ]);
     let expected = [
-        "the event is not JSON (line 1, column 2)",
-        "not a Firehose event (line 1, column 23)",
-        "not a Firehose event (line 1, column 20)",
+        "the event is not JSON (line 1, column 1)",
+        "not a Firehose event (line 1, column 24)",
+        "not a Firehose event (line 1, column 13)",
         "record 0 has no recordId",
-        "the event is not JSON (line 1, column 2)",
-        "the event is not JSON (line 1, column 0)",
+        "not a Firehose event (line 1, column 1)",
+        "the event is not JSON (line 1, column 1)",
     ];
     for (index, message) in expected.into_iter().enumerate() {
         let path = format!("/2018-06-01/runtime/invocation/request-{}/error", index + 1);
@@ -211,4 +226,61 @@ fn a_malformed_event_is_an_error_answer_and_the_next_event_is_served() {
     assert_eq!(posted[6].path, "/2018-06-01/runtime/invocation/request-7/response");
     assert_eq!(posted[6].body["records"][0]["result"], "Ok");
     assert!(!format!("{log:?}").contains("secret"));
+}
+
+#[test]
+fn events_in_chunks_over_connections_that_close_are_answered_as_any_other() {
+    let batch = event(&[record("a", r#"{"id": 1}"#)]);
+    let (posted, _) = run_against(2, &[], move |listener, posted| {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let request = read_request(&mut reader).unwrap();
+            if request.line.starts_with("GET") {
+                let mut answer =
+                    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\
+                    lambda-runtime-aws-request-id: r\r\nconnection: close\r\n\r\n"
+                        .to_vec();
+                for chunk in batch.chunks(7) {
+                    answer.extend(format!("{:x};name=value\r\n", chunk.len()).bytes());
+                    answer.extend_from_slice(chunk);
+                    answer.extend(b"\r\n");
+                }
+                answer.extend(b"0\r\ntrailer: 1\r\n\r\n");
+                stream.write_all(&answer).unwrap();
+            } else {
+                let path = request.line.split(' ').nth(1).unwrap().to_owned();
+                let body = serde_json::from_slice(&request.body).unwrap();
+                respond(&mut stream, "202 Accepted", "none", b"");
+                if posted.send(Posted { path, body }).is_err() {
+                    return;
+                }
+            }
+            // Closed without a word where it said that it would be kept.
+        }
+    });
+    for it in posted {
+        assert_eq!(it.path, "/2018-06-01/runtime/invocation/r/response");
+        assert_eq!(it.body["records"][0]["result"], "Ok");
+    }
+}
+
+#[test]
+fn each_record_that_fails_is_logged_where_that_is_wanted_and_metrics_are_not_where_they_are_off() {
+    let batch = event(&[record("a", "secret"), record("b", "{}"), record("c", "[]")]);
+    let variables = [("PROCESSOR_LOG", "records"), ("PROCESSOR_METRICS", "off")];
+    let (_, log) = run_against(1, &variables, move |listener, posted| serve(listener, vec![batch], posted));
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let records: Vec<_> = log.iter().filter(|line| line["message"] == "record failed").collect();
+    let failed: Vec<_> = records.iter().map(|line| (text(line, "recordId"), text(line, "reason"))).collect();
+    let expected = [("a", "not JSON"), ("c", "not a JSON object")];
+    assert_eq!(failed, expected.map(|(id, reason)| (id.to_owned(), reason.to_owned())));
+    assert!(!format!("{log:?}").contains("_aws") && !format!("{log:?}").contains("secret"));
+}
+
+#[test]
+fn outside_of_lambda_it_says_so_and_ends() {
+    let output = Command::new(env!("CARGO_BIN_EXE_bootstrap")).env_clear().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AWS_LAMBDA_RUNTIME_API is not set"));
 }

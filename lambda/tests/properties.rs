@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn every_record_is_answered_once_in_order_as_if_it_were_alone(records in vec(sent(), 0..12)) {
         let answer = transform_within(&event(&records), now(), ANSWER_LIMIT).unwrap();
-        let answered: Answer = serde_json::from_slice(&answer.body).unwrap();
+        let answered: Answer = serde_json::from_slice(answer.body()).unwrap();
         let expected: Vec<_> = records.iter().map(expected).collect();
         let failed = expected.iter().filter(|record| record.result != "Ok").count();
         prop_assert_eq!(answered.records, expected);
@@ -113,8 +113,8 @@ proptest! {
                 return Ok(());
             }
         };
-        prop_assert!(answer.body.len() <= limit);
-        let answered: Answer = serde_json::from_slice(&answer.body).unwrap();
+        prop_assert!(answer.body().len() <= limit);
+        let answered: Answer = serde_json::from_slice(answer.body()).unwrap();
         prop_assert_eq!(answered.records.len(), records.len());
         let mut short = 0;
         for (record, sent) in answered.records.iter().zip(&records) {
@@ -127,7 +127,7 @@ proptest! {
             }
         }
         // A record is cut short only if there is no room: none is, given the room.
-        let whole = transform_within(&event(&records), now(), ANSWER_LIMIT).unwrap().body.len();
+        let whole = transform_within(&event(&records), now(), ANSWER_LIMIT).unwrap().body().len();
         prop_assert!(short == 0 || whole > limit - records.len());
     }
 }
@@ -147,9 +147,9 @@ fn a_batch_that_outgrows_the_limit_of_lambda_stays_below_it() {
     assert!(request.len() < 6 * 1024 * 1024, "{}", request.len());
 
     let answer = transform_within(&request, now(), ANSWER_LIMIT).unwrap();
-    assert!(answer.body.len() <= ANSWER_LIMIT);
-    assert!(answer.body.len() > ANSWER_LIMIT - 200);
-    let answered: Answer = serde_json::from_slice(&answer.body).unwrap();
+    assert!(answer.body().len() <= ANSWER_LIMIT);
+    assert!(answer.body().len() > ANSWER_LIMIT - 200);
+    let answered: Answer = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(answered.records.len(), records.len());
     let ok = answered.records.iter().filter(|record| record.result == "Ok").count();
     assert_eq!(ok + answer.failed(), records.len());

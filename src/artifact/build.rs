@@ -1,39 +1,19 @@
-//! Compiles the processor that comes with kinesis-stack. Its sources are part of this binary, so an installed
-//! tool needs nothing but cargo, and what is built once is found again by the sources' hash.
+//! Compiles a processor: the one that comes with kinesis-stack, whose sources are part of this binary, so that an
+//! installed tool needs nothing but cargo; or the user's own crate. What is built once is found again by the sources'
+//! hash.
 
-use super::{hexadecimal, package};
+use super::{own, package, sha256, sources};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Reporter};
 use crate::template::Architecture;
 use anyhow::{Context, Result};
-use include_dir::{Dir, DirEntry, include_dir};
 use rustix::process::Pid;
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/lambda");
-
-/// The versions that were tested. Cargo drops from it what the processor alone doesn't need.
-const LOCK: &str = include_str!("../../Cargo.lock");
-
-/// The workspace that the sources are built in. A profile only counts at its root.
-const WORKSPACE: &str = r#"[workspace]
-members = ["lambda"]
-resolver = "3"
-
-[profile.release]
-opt-level = 3
-lto = "fat"
-codegen-units = 1
-panic = "abort"
-strip = true
-"#;
 
 /// How a processor is compiled on this machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,64 +49,115 @@ fn recipe(os: &str, machine: &str, architecture: Architecture, has_zigbuild: boo
     )))
 }
 
-/// The zip of an earlier build of the same sources.
-pub fn cached(cache: &Path, architecture: Architecture) -> Option<Vec<u8>> {
-    let path = zip_path(cache, architecture);
+/// The zip of an earlier build of the same sources, which `hash` names.
+pub fn cached(cache: &Path, hash: &str, architecture: Architecture) -> Option<Vec<u8>> {
+    let path = zip_path(cache, hash, architecture);
     let zip = fs::read(&path).ok()?;
     // What was packed here needs no unpacking, which takes most of the time of an `up` that changes nothing.
-    if fs::read_to_string(hash_path(&path)).is_ok_and(|hash| hash == hash_of(&zip)) {
+    if fs::read_to_string(hash_path(&path)).is_ok_and(|hash| hash == sha256(&zip)) {
         return Some(zip);
     }
     // A damaged one counts as absent, and is made again.
     package::read(&path, architecture).ok()
 }
 
-/// Compiles, packs, and keeps the zip for the next time.
-pub fn build(
-    cache: &Path,
-    architecture: Architecture,
-    compiler: &Compiler,
-    reporter: &dyn Reporter,
-) -> Result<Vec<u8>> {
-    let cargo = Tool::find()?;
-    let recipe = recipe(
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        architecture,
-        program("cargo-zigbuild").is_some(),
-    )?;
-    let directory = cache.join("processor");
-    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    // Two builds at once would write to one target directory: the second waits, and finds the first one's zip.
-    let lock = File::create(directory.join("build.lock")).context("cannot create the build's lock")?;
-    lock.lock().context("cannot lock the build")?;
-    if let Some(zip) = cached(cache, architecture) {
-        return Ok(zip);
-    }
-    reporter.tell(&Event::ProcessorBuilding { architecture: architecture.name().to_owned() });
+/// Whoever builds.
+pub struct Builder<'a> {
+    /// The user's cache directory.
+    pub cache: &'a Path,
+    /// What to build for.
+    pub architecture: Architecture,
+    /// Who compiles.
+    pub compiler: &'a Compiler,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
 
-    let source = directory.join("source");
-    write_sources(&source)
-        .with_context(|| format!("cannot write the processor's sources to {}", source.display()))?;
-    let target = directory.join("target");
-    let output = compiler.run(cargo.command(&recipe, &source, &target)).context("cannot run cargo")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::new(Kind::Failed, "the processor could not be compiled")
-            .because(format!("cargo said:\n{}", text.trim_end()))
-            .remedy("Mend what cargo names, or pass a ready processor with --processor FILE.")
-            .into());
+impl Builder<'_> {
+    /// Compiles and packs the processor that comes with kinesis-stack, and keeps the zip for the next time.
+    pub fn built_in(&self) -> Result<Vec<u8>> {
+        let build = self.begin()?;
+        let hash = sources::built_in_hash();
+        if let Some(zip) = cached(self.cache, &hash, self.architecture) {
+            return Ok(zip);
+        }
+        let source = build.directory.join("source");
+        sources::write_built_in(&source)
+            .with_context(|| format!("cannot write the processor's sources to {}", source.display()))?;
+        let zip = self.compile(&build, &source, &build.directory.join("target"))?;
+        self.keep(&hash, &zip)?;
+        Ok(zip)
     }
-    let binary = target.join(recipe.target).join("release").join("bootstrap");
-    let binary = fs::read(&binary).with_context(|| format!("cargo left no {}", binary.display()))?;
-    let zip = package::pack(&binary)?;
-    let path = zip_path(cache, architecture);
-    let partial = path.with_extension("partial");
-    fs::write(hash_path(&path), hash_of(&zip))
-        .and_then(|()| fs::write(&partial, &zip))
-        .and_then(|()| fs::rename(&partial, &path))
-        .context("cannot keep the processor's zip")?;
-    Ok(zip)
+
+    /// The same for a crate of the user's own.
+    pub fn own(&self, directory: &Path) -> Result<Vec<u8>> {
+        let build = self.begin()?;
+        let own = own::Crate::look(directory, &build.tool, self.compiler)?;
+        let hash = own::hash(directory)?;
+        if let Some(zip) = cached(self.cache, &hash, self.architecture) {
+            return Ok(zip);
+        }
+        // Each crate has a target directory of its own here, so that the next build has less to do.
+        let place = &sha256(own.directory.as_os_str().as_encoded_bytes())[..16];
+        let zip =
+            self.compile(&build, &own.directory, &build.directory.join("own").join(place).join("target"))?;
+        // What was changed meanwhile may be in it or not.
+        if own::hash(directory)? == hash {
+            self.keep(&hash, &zip)?;
+        }
+        Ok(zip)
+    }
+
+    /// Waits for its turn.
+    fn begin(&self) -> Result<Build> {
+        let tool = Tool::find()?;
+        let recipe = recipe(
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            self.architecture,
+            program("cargo-zigbuild").is_some(),
+        )?;
+        let directory = self.cache.join("processor");
+        fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        // Two builds at once would write to one target directory: the second waits, and finds the first one's zip.
+        let lock = File::create(directory.join("build.lock")).context("cannot create the build's lock")?;
+        lock.lock().context("cannot lock the build")?;
+        Ok(Build { tool, recipe, directory, _lock: lock })
+    }
+
+    fn compile(&self, build: &Build, source: &Path, target: &Path) -> Result<Vec<u8>> {
+        self.reporter.tell(&Event::ProcessorBuilding { architecture: self.architecture.name().to_owned() });
+        let command = build.tool.command(&build.recipe, source, target);
+        let output = self.compiler.run(command).context("cannot run cargo")?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(Error::new(Kind::Failed, "the processor could not be compiled")
+                .because(format!("cargo said:\n{}", text.trim_end()))
+                .remedy("Mend what cargo names, or pass a ready processor with --processor FILE.")
+                .into());
+        }
+        let binary = target.join(build.recipe.target).join("release").join("bootstrap");
+        let binary = fs::read(&binary).with_context(|| format!("cargo left no {}", binary.display()))?;
+        package::pack(&binary)
+    }
+
+    fn keep(&self, hash: &str, zip: &[u8]) -> Result<()> {
+        let path = zip_path(self.cache, hash, self.architecture);
+        let partial = path.with_extension("partial");
+        fs::write(hash_path(&path), sha256(zip))
+            .and_then(|()| fs::write(&partial, zip))
+            .and_then(|()| fs::rename(&partial, &path))
+            .context("cannot keep the processor's zip")
+    }
+}
+
+/// One build, whose turn it is.
+struct Build {
+    tool: Tool,
+    recipe: Recipe,
+    /// Where processors are in the cache.
+    directory: PathBuf,
+    _lock: File,
 }
 
 /// The compiler at work, with all its children in a process group of their own.
@@ -142,8 +173,9 @@ impl Compiler {
         EndsWith(self.clone())
     }
 
-    fn run(&self, mut command: Command) -> std::io::Result<Output> {
-        let command = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+    /// Runs a command to its end.
+    pub fn run(&self, mut command: Command) -> std::io::Result<Output> {
+        let command = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn()?;
         *self.group() = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let output = child.wait_with_output();
@@ -166,7 +198,7 @@ impl Drop for EndsWith {
 }
 
 /// The cargo that is used, and where it keeps the sources of dependencies.
-struct Tool {
+pub struct Tool {
     cargo: PathBuf,
     home: Option<PathBuf>,
 }
@@ -188,6 +220,13 @@ impl Tool {
         Ok(Tool { cargo, home })
     }
 
+    /// A command of cargo in a directory.
+    pub fn cargo(&self, directory: &Path) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(directory).env("CARGO_TERM_COLOR", "never").stdin(Stdio::null());
+        command
+    }
+
     /// What decides the bytes of the binary is fixed here, not taken from the user's environment; paths of
     /// this machine are kept out of it, so that two machines with one compiler make the same zip.
     fn command(&self, recipe: &Recipe, source: &Path, target: &Path) -> Command {
@@ -206,19 +245,15 @@ impl Tool {
         if let Some(home) = &self.home {
             remap(home, "/cargo");
         }
-        let mut command = Command::new(&self.cargo);
+        let mut command = self.cargo(source);
         let [subcommand, triple] = recipe.arguments;
         command
-            .args([subcommand, "--release", "--package", "kinesis-stack-processor", "--bin", "bootstrap"])
-            .args(["--target", triple])
-            .current_dir(source)
+            .args([subcommand, "--quiet", "--release", "--bin", "bootstrap", "--target", triple])
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join(std::ffi::OsStr::new("\x1f")))
-            .env("CARGO_TERM_COLOR", "never")
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_BUILD_TARGET")
-            .env_remove("CARGO_BUILD_RUSTFLAGS")
-            .stdin(std::process::Stdio::null());
+            .env_remove("CARGO_BUILD_RUSTFLAGS");
         // Profiles may be overridden by variables; ours may not.
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PROFILE_"))
@@ -235,65 +270,13 @@ fn program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
 }
 
-fn zip_path(cache: &Path, architecture: Architecture) -> PathBuf {
-    cache.join("processor").join(format!("{}-{}.zip", &sources_hash()[..16], architecture.name()))
+fn zip_path(cache: &Path, hash: &str, architecture: Architecture) -> PathBuf {
+    cache.join("processor").join(format!("{}-{}.zip", &hash[..16], architecture.name()))
 }
 
 /// Where the hash of a zip is kept that was packed here.
 fn hash_path(zip: &Path) -> PathBuf {
     zip.with_extension("sha256")
-}
-
-fn hash_of(zip: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(zip))
-}
-
-/// The SHA-256 over all that decides what is built.
-fn sources_hash() -> String {
-    let mut hash = Sha256::new();
-    for (path, content) in sources() {
-        hash.update(path.to_string_lossy().as_bytes());
-        hash.update([0]);
-        hash.update(u64::try_from(content.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(content);
-    }
-    hexadecimal(&hash.finalize())
-}
-
-/// Every file of the workspace that is built, sorted by path.
-fn sources() -> Vec<(PathBuf, &'static [u8])> {
-    fn collect(directory: &'static Dir<'static>, files: &mut Vec<(PathBuf, &'static [u8])>) {
-        for entry in directory.entries() {
-            match entry {
-                DirEntry::Dir(directory) => collect(directory, files),
-                DirEntry::File(file) => files.push((Path::new("lambda").join(file.path()), file.contents())),
-            }
-        }
-    }
-    let mut files = vec![
-        (PathBuf::from("Cargo.toml"), WORKSPACE.as_bytes()),
-        (PathBuf::from("Cargo.lock"), LOCK.as_bytes()),
-    ];
-    collect(&SOURCES, &mut files);
-    // Tests and benchmarks don't decide what is built.
-    files.retain(|(path, _)| !path.starts_with("lambda/tests") && !path.starts_with("lambda/benches"));
-    files.sort();
-    files
-}
-
-fn write_sources(directory: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    for (path, content) in sources() {
-        let path = directory.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::write(path, content)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -316,32 +299,27 @@ mod tests {
         assert!(error.remedies[0].contains("cargo-zigbuild") && error.remedies[0].contains("--processor"));
     }
 
+    const HASH: &str = "0123456789abcdef0123";
+
     #[test]
     fn a_damaged_zip_in_the_cache_counts_as_absent() {
         let cache = tempfile::tempdir().unwrap();
-        let path = zip_path(cache.path(), Architecture::X86_64);
+        let path = zip_path(cache.path(), HASH, Architecture::X86_64);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let whole = package::pack(b"#!/bin/sh\n").unwrap();
         fs::write(&path, &whole).unwrap();
-        assert_eq!(cached(cache.path(), Architecture::X86_64), Some(whole.clone()));
+        assert_eq!(cached(cache.path(), HASH, Architecture::X86_64), Some(whole.clone()));
         let mut flipped = whole.clone();
         let content = 30 + "bootstrap".len() + 2;
         flipped[content] ^= 1;
         for damaged in [&whole[..0], &whole[..whole.len() / 2], &flipped] {
-            for hash in [None, Some(hash_of(&whole))] {
+            for hash in [None, Some(sha256(&whole))] {
                 fs::write(&path, damaged).unwrap();
                 hash.into_iter().for_each(|hash| fs::write(hash_path(&path), hash).unwrap());
-                assert_eq!(cached(cache.path(), Architecture::X86_64), None);
+                assert_eq!(cached(cache.path(), HASH, Architecture::X86_64), None);
             }
         }
         fs::write(&path, &whole).unwrap();
-        assert_eq!(cached(cache.path(), Architecture::X86_64), Some(whole));
-    }
-
-    #[test]
-    fn the_embedded_sources_are_complete() {
-        let names: Vec<PathBuf> = sources().into_iter().map(|(path, _)| path).collect();
-        assert!(names.contains(&PathBuf::from("lambda/Cargo.toml")));
-        assert!(names.iter().any(|name| name.starts_with("lambda/src")));
+        assert_eq!(cached(cache.path(), HASH, Architecture::X86_64), Some(whole));
     }
 }

@@ -1,9 +1,12 @@
 //! The processor's zip: built or taken as given, packed reproducibly, named by its SHA-256, kept in a bucket.
 
 mod build;
+mod own;
 mod package;
+mod sources;
 mod store;
 
+pub use sources::{Source, own as own_crate};
 pub use store::{Store, Stored, foreign_bucket};
 
 use crate::event::{Event, Reporter};
@@ -24,6 +27,11 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// Unpacks it, as Lambda does, into a directory that is there.
+    pub fn unpack(&self, directory: &Path) -> Result<()> {
+        package::unpack(&self.zip, directory)
+    }
+
     /// The zip of a binary that Lambda is to run.
     pub fn pack(binary: &[u8]) -> Result<Self> {
         package::pack(binary).map(Artifact::new)
@@ -53,9 +61,10 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Checks what can be checked before anything is called: a processor of the user's own.
+    /// Checks what can be checked before anything is called: a processor, or a crate, of the user's own.
     pub fn check(&self) -> Result<()> {
         match &self.source {
+            ProcessorSource::File(path) if path.is_dir() => own::check(path),
             ProcessorSource::File(path) => self.read(path).map(|_| ()),
             ProcessorSource::Own => Ok(()),
         }
@@ -73,14 +82,22 @@ impl Workshop {
 
     fn make_blocking(&self, compiler: &build::Compiler, reporter: &dyn Reporter) -> Result<Artifact> {
         let began = std::time::Instant::now();
-        let (artifact, built) = match &self.source {
-            ProcessorSource::File(path) => (self.read(path)?, false),
-            ProcessorSource::Own => match build::cached(&self.cache, self.architecture) {
-                Some(zip) => (Artifact::new(zip), false),
-                None => {
-                    (Artifact::new(build::build(&self.cache, self.architecture, compiler, reporter)?), true)
-                }
-            },
+        let (artifact, built) = match (self.at_hand(), &self.source) {
+            (Some(artifact), _) => (artifact, false),
+            (None, ProcessorSource::File(path)) if !path.is_dir() => (self.read(path)?, false),
+            (None, source) => {
+                let builder = build::Builder {
+                    cache: &self.cache,
+                    architecture: self.architecture,
+                    compiler,
+                    reporter,
+                };
+                let zip = match source {
+                    ProcessorSource::File(directory) => builder.own(directory)?,
+                    ProcessorSource::Own => builder.built_in()?,
+                };
+                (Artifact::new(zip), true)
+            }
         };
         reporter.tell(&Event::ProcessorReady {
             sha256: artifact.sha256.clone(),
@@ -93,9 +110,11 @@ impl Workshop {
 
     /// The artifact, where it can be had without compiling.
     pub fn at_hand(&self) -> Option<Artifact> {
+        let cached = |hash: &str| build::cached(&self.cache, hash, self.architecture).map(Artifact::new);
         match &self.source {
+            ProcessorSource::File(path) if path.is_dir() => cached(&own::hash(path).ok()?),
             ProcessorSource::File(path) => self.read(path).ok(),
-            ProcessorSource::Own => build::cached(&self.cache, self.architecture).map(Artifact::new),
+            ProcessorSource::Own => cached(&sources::built_in_hash()),
         }
     }
 

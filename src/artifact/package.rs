@@ -3,6 +3,7 @@
 //! Lambda documents the layout at <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>.
 
 use crate::error::{Error, Kind};
+use crate::files;
 use crate::template::Architecture;
 use anyhow::Result;
 use std::io::{Cursor, Read, Write};
@@ -11,7 +12,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 /// What Lambda unpacks at most, in bytes.
-const UNZIPPED_LIMIT: u64 = 250 * 1024 * 1024;
+const UNZIPPED_LIMIT: u64 = UNZIPPED_LIMIT_MIB * 1024 * 1024;
+const UNZIPPED_LIMIT_MIB: u64 = 250;
 const ENTRY: &str = "bootstrap";
 
 /// Packs a binary: the same bytes for the same binary, on every machine and at every time.
@@ -27,6 +29,11 @@ pub fn pack(binary: &[u8]) -> Result<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
+/// Unpacks a zip into a directory that is there.
+pub fn unpack(zip: &[u8], directory: &Path) -> Result<()> {
+    Ok(ZipArchive::new(Cursor::new(zip))?.extract(directory)?)
+}
+
 /// Reads a zip or a bare `bootstrap` binary of the user's, and checks that Lambda could run it.
 pub fn read(path: &Path, architecture: Architecture) -> Result<Vec<u8>> {
     let shown = path.display();
@@ -35,7 +42,7 @@ pub fn read(path: &Path, architecture: Architecture) -> Result<Vec<u8>> {
             "A processor is a zip with an executable `bootstrap` at its top, or that binary itself, built for Amazon Linux 2023.",
         )
     };
-    let bytes = std::fs::read(path)
+    let bytes = files::read_at_most(path, UNZIPPED_LIMIT_MIB)
         .map_err(|error| bad(format!("cannot read the processor {shown}")).because(error.to_string()))?;
     if bytes.starts_with(b"PK\x03\x04") {
         check_zip(&bytes, architecture).map_err(|rule| bad(format!("the processor {shown} {rule}")))?;
@@ -55,14 +62,17 @@ fn check_zip(bytes: &[u8], architecture: Architecture) -> Result<(), String> {
     if unzipped > UNZIPPED_LIMIT {
         return Err(format!("unpacks to {unzipped} bytes; Lambda takes {UNZIPPED_LIMIT}"));
     }
-    let Ok(mut entry) = zip.by_name(ENTRY) else {
+    let Ok(entry) = zip.by_name(ENTRY) else {
         return Err(format!("has no `{ENTRY}` at its top"));
     };
     if entry.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
         return Err(format!("holds a `{ENTRY}` that is not executable: chmod +x it before zipping"));
     }
     let mut program = Vec::new();
-    entry.read_to_end(&mut program).map_err(|error| format!("is no readable zip: {error}"))?;
+    entry
+        .take(UNZIPPED_LIMIT)
+        .read_to_end(&mut program)
+        .map_err(|error| format!("is no readable zip: {error}"))?;
     check_program(&program, architecture)
 }
 
