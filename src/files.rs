@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind};
 use anyhow::Result;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,9 @@ pub fn check(path: &Path, option: &str, example: &str) -> Result<()> {
 /// Bad input, where nothing can be written to it.
 pub fn check_directory(path: &Path, option: &str, example: &str) -> Result<()> {
     let bad = |cause: String| Err(cannot_write(path, option, example, cause).into());
+    if path.as_os_str().is_empty() {
+        return bad("it has no name".to_owned());
+    }
     if path.exists() && !path.is_dir() {
         return bad("it is not a directory".to_owned());
     }
@@ -65,6 +68,20 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+/// Reads a file that holds no more than so many MiB: an endless one ends, too.
+///
+/// # Errors
+/// What the system says, or [`InvalidData`](io::ErrorKind::InvalidData) where it is longer.
+pub fn read_at_most(path: &Path, mebibytes: u64) -> io::Result<Vec<u8>> {
+    let (limit, mut content) = (mebibytes * 1024 * 1024, Vec::new());
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > limit {
+        let message = format!("it is longer than {mebibytes} MiB");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(content)
 }
 
 /// A device or a pipe: there is nothing to replace, so that it is written to.
@@ -112,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_than_is_allowed_of_what_never_ends() {
+        let error = read_at_most(Path::new("/dev/zero"), 1).unwrap_err();
+        assert_eq!(error.to_string(), "it is longer than 1 MiB");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("full");
+        std::fs::write(&path, vec![b'x'; 1024 * 1024]).unwrap();
+        assert_eq!(read_at_most(&path, 1).unwrap().len(), 1024 * 1024);
+    }
+
+    #[test]
     fn what_can_not_be_written_is_bad_input_before_anything_is_done() {
         let directory = tempfile::tempdir().unwrap();
         check(&directory.path().join("new.env"), "--proof", "").unwrap();
@@ -131,6 +158,8 @@ mod tests {
         check_directory(&directory.path().join("a/b"), "--export", "").unwrap();
         assert!(directory.path().join("a/b").is_dir());
         std::fs::write(directory.path().join("file"), "").unwrap();
+        let unnamed = check_directory(Path::new(""), "--export", "--export rows/").unwrap_err();
+        assert_eq!(Error::of(&unnamed).kind, Kind::BadInput, "not the current one");
         for bad in ["file", "file/below"] {
             let error =
                 check_directory(&directory.path().join(bad), "--export", "--export rows/").unwrap_err();

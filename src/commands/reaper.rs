@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// Runs as the function, until Lambda ends it. Returns the exit code.
 pub async fn function(runtime: Runtime) -> u8 {
-    let reporter = report::function_log("reaper");
+    let reporter = report::function_log();
     match serve::serve(&runtime, &reporter).await {
         Ok(()) => 0,
         // Lambda starts another process.

@@ -86,8 +86,12 @@ impl Attempt<'_> {
         let context = self.context;
         let identity = identity(context, self.left()).await?;
         let (mut attempt, mut tried_again, mut agreed) = (0, false, false);
+        let key = artifact_key(&self.wish.program.artifact.sha256);
+        let mut before = None;
         let (stack, changed) = loop {
             let stack = settle(context, &identity, self.wish.conduct.timeout).await?;
+            let runs = stack.as_ref().and_then(|stack| stack.outputs.get(OUTPUT_KEY));
+            before = runs.filter(|runs| **runs != key).cloned().or(before);
             if !agreed {
                 self.agree(stack.as_ref()).await?;
                 agreed = true;
@@ -121,6 +125,10 @@ impl Attempt<'_> {
             context.reporter.tell(&Event::Retrying { because: passing.because });
             tried_again = true;
         };
+        if let Some(before) = before {
+            // What it ran before is nobody's now, unless another's reaper still has it.
+            artifacts::remove_one_unused(context, &identity, &before, self.left()).await?;
+        }
         Ok(Done {
             command: "reaper up".to_owned(),
             changed: Some(changed),

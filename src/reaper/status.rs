@@ -51,6 +51,9 @@ pub struct Status {
     pub log_group: String,
     /// What its last runs came to, newest first.
     pub runs: Vec<Run>,
+    /// Why nobody knows, where its log can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_unread: Option<Error>,
 }
 
 /// What a run of the reaper came to.
@@ -74,7 +77,13 @@ pub async fn status(context: &Context) -> Result<Status> {
     let now = context.clock.now();
     let context = &super::context(context)?;
     let (stack, runs) =
-        tokio::try_join!(poll::find(context, STACK, PATIENCE), runs(context, now.checked_sub(BACK)?))?;
+        tokio::join!(poll::find(context, STACK, PATIENCE), runs(context, now.checked_sub(BACK)?));
+    let stack = stack?;
+    // All else is worth telling without its log.
+    let (runs, runs_unread) = match runs {
+        Ok(runs) => (runs, None),
+        Err(error) => (Vec::new(), Some(Error::of(&error))),
+    };
     let Some(stack) = stack else {
         return Err(none(&context.clients.region, &context.invocation).into());
     };
@@ -88,6 +97,7 @@ pub async fn status(context: &Context) -> Result<Status> {
         schedule: output(OUTPUT_SCHEDULE),
         log_group: LOG_GROUP.to_owned(),
         runs,
+        runs_unread,
         stack: stack.name,
         stack_id: stack.id,
         status: stack.status,
@@ -110,7 +120,8 @@ async fn runs(context: &Context, since: Timestamp) -> Result<Vec<Run>> {
     for _ in 0..PAGES {
         let page = || async {
             let request = context.clients.logs.filter_log_events().log_group_name(LOG_GROUP);
-            let request = request.filter_pattern(r#"{ $.code = "reaper-ran" }"#);
+            // A term, which every service of this interface understands; what else holds it is told apart below.
+            let request = request.filter_pattern(r#""reaper-ran""#);
             let request = request.start_time(since.as_millisecond()).set_next_token(token.clone());
             match request.send().await {
                 Ok(answer) => Ok(Some(answer)),

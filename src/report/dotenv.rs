@@ -26,7 +26,7 @@ pub fn write(path: &Path, done: &Done) -> Result<()> {
 
 /// One line a value. The format knows no way to write a value of several lines.
 fn render(done: &Done) -> Result<String> {
-    let own = [("Stack", &done.stack), ("StackId", &done.stack_id)];
+    let own = [("Stack", &done.stack), ("StackId", &done.stack_id), ("Expires", &done.expires)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let outputs = done.outputs.iter().flatten().map(|(name, value)| (name.as_str(), value));
     let mut text = String::new();
@@ -72,6 +72,7 @@ mod tests {
     fn done(value: &str) -> Done {
         Done {
             stack: Some("kinesis-stack-dev".to_owned()),
+            expires: Some("2026-11-24T22:10:00Z".to_owned()),
             outputs: Some([("BucketName".to_owned(), value.to_owned())].into()),
             ..Done::default()
         }
@@ -94,7 +95,7 @@ mod tests {
         write(&path, &done("a=b c")).unwrap();
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
-            "KINESIS_STACK_STACK=kinesis-stack-dev\nKINESIS_STACK_BUCKET_NAME=a=b c\n"
+            "KINESIS_STACK_STACK=kinesis-stack-dev\nKINESIS_STACK_EXPIRES=2026-11-24T22:10:00Z\nKINESIS_STACK_BUCKET_NAME=a=b c\n"
         );
         let error = write(&path, &done("two\nlines")).unwrap_err();
         assert!(error.to_string().contains("BucketName"), "{error}");

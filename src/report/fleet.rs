@@ -42,7 +42,7 @@ const LEAVE: &[Column] = &[Column::Version, Column::SoFar, Column::Owner, Column
 
 /// One line an environment, and one for all.
 pub fn list(environments: &[Seen], all_regions: bool, now: Timestamp, page: Page) -> String {
-    let costs = environments.iter().any(|it| !is_local(it));
+    let costs = environments.iter().any(|it| !is_local(it) && it.listed.cost_per_day.is_some());
     let mut columns: Vec<Column> = ALL.to_vec();
     columns.retain(|column| match column {
         Column::Region => all_regions,
@@ -123,6 +123,7 @@ fn cell(
     match column {
         Column::Environment => it.env.clone(),
         Column::Region => it.region.clone(),
+        Column::State if it.kept => "bucket kept".to_owned(),
         Column::State if it.left_bucket.is_some() => paint.bad("no stack, bucket left"),
         Column::State => state(&it.status, paint),
         Column::Expires if it.protected => "protected".to_owned(),
@@ -191,6 +192,7 @@ mod tests {
             ephemeral: false,
             cost_per_day: Some(0.36),
             left_bucket: None,
+            kept: false,
             tags: BTreeMap::new(),
         }
     }
@@ -244,6 +246,17 @@ mod tests {
         let stack_id = "arn:aws:cloudformation:us-east-1:000000000000:stack/kinesis-stack-dev/1".to_owned();
         let it = Listed { stack_id, ..listed("dev", "CREATE_COMPLETE", None) };
         let text = list(&[it.at(now())], false, now(), page(None));
+        assert!(!text.contains('$') && text.ends_with("\n1 environment\n"), "{text}");
+    }
+
+    #[test]
+    fn where_no_cost_is_known_none_is_told() {
+        let left = Listed {
+            left_bucket: Some("b".to_owned()),
+            cost_per_day: None,
+            ..listed("left", "DELETE_COMPLETE", None)
+        };
+        let text = list(&[left.at(now())], false, now(), page(None));
         assert!(!text.contains('$') && text.ends_with("\n1 environment\n"), "{text}");
     }
 

@@ -38,9 +38,10 @@ pub fn status(status: &Status, now: Timestamp, page: Page) -> String {
     for run in &status.runs {
         runs.row([ago(&run.time, now), time(run.seconds), in_words(run, paint)]);
     }
-    let runs = match status.runs.is_empty() {
-        true => "  none yet, by its log\n".to_owned(),
-        false => runs.render(),
+    let runs = match (&status.runs_unread, status.runs.is_empty()) {
+        (Some(error), _) => format!("  {}\n", paint.warn(&error.to_string().replace('\n', " "))),
+        (None, true) => "  none yet, by its log\n".to_owned(),
+        (None, false) => runs.render(),
     };
     page.wrap(&format!("{}\n{}\n{runs}", head.render(), paint.strong("last runs")))
 }
@@ -108,6 +109,7 @@ mod tests {
                 run("2026-11-26T11:35:00Z", &["pr-1", "pr-2"], &["pr-3"], None),
                 run("2026-11-26T11:20:00Z", &[], &[], Some("cannot list the stacks: AccessDenied: no")),
             ],
+            runs_unread: None,
         };
         let now = "2026-11-26T12:00:00Z".parse().unwrap();
         let page = Page::endless(Paint(false));

@@ -3,8 +3,10 @@
 
 use crate::environment::{EnvironmentName, Pattern};
 use crate::error::{Error, Kind};
+use crate::files;
 use anyhow::Result;
 use serde_yaml::{Mapping, Value};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The keys that a settings file may hold.
@@ -31,6 +33,9 @@ const ENVIRONMENTS: &str = "environments";
 /// The name that is looked for where no other is given.
 pub const DEFAULT_NAME: &str = "kinesis-stack.yaml";
 
+/// No settings file is longer, in MiB.
+const LARGEST: u64 = 1;
+
 /// A settings file that was read, or the absence of one.
 #[derive(Debug, Default)]
 pub struct SettingsFile {
@@ -54,7 +59,11 @@ struct Setting {
 impl SettingsFile {
     /// Reads a file that has to be there.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = files::read_at_most(path, LARGEST).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+        });
+        let text = text.map_err(|error| {
             bad(format!("cannot read the settings file {}", path.display()))
                 .because(error.to_string())
                 .remedy("Leave out --config and KINESIS_STACK_CONFIG, or let them name a file that is there.")
@@ -67,6 +76,11 @@ impl SettingsFile {
         let path = directory.join(DEFAULT_NAME);
         // Also a link that leads nowhere, or a directory: whoever put it there meant something.
         if path.symlink_metadata().is_ok() { Self::read(&path) } else { Ok(Self::default()) }
+    }
+
+    /// Whether it was read from this directory.
+    pub fn lies_in(&self, directory: &Path) -> bool {
+        !self.path.as_os_str().is_empty() && directory.join(&self.path).parent() == Some(directory)
     }
 
     fn parse(path: &Path, text: String) -> Result<Self> {

@@ -116,7 +116,7 @@ impl Invocation {
 }
 
 /// As a shell takes it.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()
@@ -196,6 +196,19 @@ pub struct Means {
     /// The pull request whose pipeline makes it, as `environment::TAG_PULL_REQUEST` spells it.
     #[serde(default)]
     pub pull_request: Option<String>,
+    /// Which marks of a short life stand in the file and weren't typed.
+    #[serde(skip)]
+    pub by_file: ByFile,
+}
+
+/// Marks of a short life that only the settings file has. They are a default for many environments: where one of them
+/// is protected, they yield to that, while a typed flag is refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByFile {
+    /// `ephemeral`.
+    pub ephemeral: bool,
+    /// `ttl`.
+    pub ttl: bool,
 }
 
 /// Where the processor's code comes from.
@@ -203,7 +216,7 @@ pub struct Means {
 pub enum ProcessorSource {
     /// The one that comes with kinesis-stack, built on this machine.
     Own,
-    /// A ready zip or `bootstrap` binary.
+    /// A ready zip or `bootstrap` binary, or the directory of a crate that is built on this machine.
     File(PathBuf),
 }
 
@@ -309,6 +322,7 @@ impl Settings {
     pub fn means(&self, typed: &cli::Means) -> Result<Means> {
         let cli::Means { role_arn, ephemeral, ttl, protect, no_protect, express, heal, adopt } = typed;
         let file = &self.file;
+        let by_file = ByFile { ephemeral: !*ephemeral, ttl: ttl.is_none() };
         let ephemeral =
             *ephemeral || !*protect && from_file(file, "ephemeral", value::yes_or_no)?.unwrap_or(false);
         let protection = match (protect, no_protect) {
@@ -349,12 +363,18 @@ impl Settings {
             adopt: *adopt,
             ttl,
             pull_request: pull_request(variable),
+            by_file,
         })
     }
 
     /// Settles which role CloudFormation acts under.
     pub fn role_arn(&self, typed: &Option<String>) -> Result<Option<String>> {
         choose(typed, "role-arn", &self.file, value::role_arn)
+    }
+
+    /// Whether there is a settings file in the current directory that says nothing of the processor.
+    pub fn could_name_processor(&self) -> bool {
+        current_dir().is_ok_and(|here| self.file.lies_in(&here)) && self.file.get("processor").is_none()
     }
 
     /// Settles where the processor's code comes from.
@@ -368,7 +388,7 @@ impl Settings {
 }
 
 /// The architecture of this machine, which its compiler builds for without further ado.
-const HOST_ARCHITECTURE: Architecture =
+pub const HOST_ARCHITECTURE: Architecture =
     if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
 
 /// Reads a value, or says where it stands, what it is, and which rule it breaks.
@@ -489,6 +509,18 @@ mod tests {
         let error =
             means("environments:\n  pr-*:\n    ttl: 5m\n", "pr-1", &cli::Means::default()).unwrap_err();
         assert!(error.message.starts_with("kinesis-stack.yaml:3:10: ttl `5m`"), "{error}");
+    }
+
+    #[test]
+    fn what_marks_as_short_lived_is_known_to_be_typed_or_the_files() {
+        let by_file = |text: &str, typed: &cli::Means| means(text, "dev", typed).unwrap().by_file;
+        let file = "ephemeral: true\nttl: 4h\n";
+        let both = ByFile { ephemeral: true, ttl: true };
+        assert_eq!(by_file(file, &cli::Means::default()), both);
+        let typed = cli::Means { ephemeral: true, ..cli::Means::default() };
+        assert_eq!(by_file(file, &typed), ByFile { ephemeral: false, ..both });
+        let typed = cli::Means { ttl: Some("4h".to_owned()), ..cli::Means::default() };
+        assert_eq!(by_file(file, &typed), ByFile { ttl: false, ..both });
     }
 
     #[test]

@@ -148,6 +148,15 @@ pub fn profile(text: &str) -> Result<String, Rule> {
     if text.trim().is_empty() { Err("a profile's name is not empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
+/// The name of a field that is shown.
+pub fn column(text: &str) -> Result<String, Rule> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("columns are names of fields with commas between them, for instance id,price".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
 /// A count of records or rows.
 pub fn count(text: &str) -> Result<u64, Rule> {
     let rule = || "it is a whole number from 1 on, for instance 100".to_owned();

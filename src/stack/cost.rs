@@ -22,9 +22,19 @@ const FIREHOSE_GB: f64 = 0.029;
 const FIREHOSE_RECORD: f64 = 5_120.0;
 /// A million calls of the processor, and its time: 256 MB for some 10 ms a call.
 const CALLS: f64 = 0.20;
-const CALL_SECONDS: f64 = 0.010 * 0.25 * 0.000_016_666_7;
+const CALL_SECONDS: f64 = 0.010 * 0.25 * GB_SECOND;
 /// A thousand objects written.
 const OBJECTS: f64 = 0.005;
+/// An on-demand stream, an hour, and a GB put into it.
+pub const ON_DEMAND_HOUR: f64 = 0.04;
+const ON_DEMAND_GB: f64 = 0.08;
+/// A second of a call with a GB of memory.
+const GB_SECOND: f64 = 0.000_016_666_7;
+const GB_SECOND_ARM: f64 = 0.000_013_333_4;
+/// A thousand lists of objects.
+pub const LISTS: f64 = 0.005;
+/// A thousand metrics asked for.
+pub const METRICS: f64 = 0.01;
 /// A GB kept for a month, in a bucket as well as in a stream for longer than a week.
 const STORED_GB: f64 = 0.023;
 /// A row, in bytes.
@@ -90,8 +100,51 @@ fn before(shape: &Shape, changes: &[Change]) -> Option<(u32, u32)> {
 
 /// What a stream costs a month that nothing is put into. Nothing else of the pipeline costs anything then.
 pub fn fixed(shards: u32, retention_hours: u32) -> f64 {
+    HOURS * hourly(shards, retention_hours)
+}
+
+/// The same for an hour.
+pub fn hourly(shards: u32, retention_hours: u32) -> f64 {
     let hour = if retention_hours > 24 { SHARD_HOUR + EXTENDED_RETENTION_HOUR } else { SHARD_HOUR };
-    f64::from(shards) * HOURS * hour
+    f64::from(shards) * hour
+}
+
+/// What flows through a pipeline in a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Flow {
+    /// Records.
+    pub records: f64,
+    /// Their bytes.
+    pub bytes: f64,
+    /// Whether the stream takes them on demand.
+    pub on_demand: bool,
+    /// Calls of the processor.
+    pub calls: f64,
+    /// How long one takes, in seconds.
+    pub call_seconds: f64,
+    /// The memory that it has, in MB.
+    pub memory: f64,
+    /// Whether it runs on arm64.
+    pub arm: bool,
+    /// Objects written.
+    pub objects: f64,
+}
+
+/// What an hour of that costs, but for what it costs to keep it.
+pub fn traffic(flow: &Flow) -> f64 {
+    const PUT: f64 = 25.0 * 1024.0;
+    let gigabyte = 1024_f64.powi(3);
+    let mean = if flow.records > 0.0 { flow.bytes / flow.records } else { 0.0 };
+    // Each record is rounded up by itself; the mean is what is known of them.
+    let rounded_up = |size: f64| (mean / size).ceil().max(1.0) * flow.records;
+    let puts = match flow.on_demand {
+        true => flow.bytes.max(flow.records * 1024.0) / gigabyte * ON_DEMAND_GB,
+        false => rounded_up(PUT) / 1e6 * PUTS,
+    };
+    let delivery = rounded_up(FIREHOSE_RECORD) * FIREHOSE_RECORD / gigabyte * FIREHOSE_GB;
+    let second = if flow.arm { GB_SECOND_ARM } else { GB_SECOND };
+    let calls = flow.calls * (CALLS / 1e6 + flow.call_seconds * flow.memory / 1024.0 * second);
+    3_600.0 * (puts + delivery + calls + flow.objects / 1e3 * OBJECTS)
 }
 
 /// The same for a day.
@@ -150,6 +203,26 @@ mod tests {
         assert_eq!([daily(1, 24), daily(2, 48)], [0.36, 1.68]);
         assert_eq!([so_far(0.36, 86_400.0), so_far(0.36, 7.0 * 86_400.0)], [0.36, 2.52]);
         assert_eq!(so_far(0.36, -1.0), 0.0);
+    }
+
+    #[test]
+    fn what_flows_costs_by_the_hour_what_the_example_says_by_the_month() {
+        let flow = Flow {
+            records: 1.0,
+            bytes: 93.0,
+            calls: 1.0 / 60.0,
+            call_seconds: 0.010,
+            memory: 256.0,
+            objects: 1.0 / 60.0,
+            ..Flow::default()
+        };
+        let stored = HOURS * 3_600.0 * ROW / 1024_f64.powi(3) * STORED_GB;
+        let month = traffic(&flow) * HOURS + stored;
+        assert!((month - example(&shape())).abs() < 0.01, "{month}");
+        assert_eq!(traffic(&Flow::default()), 0.0);
+        let large = Flow { bytes: 5_121.0, ..flow };
+        assert!(traffic(&large) > 1.5 * traffic(&flow), "Firehose rounds up to 5 KB");
+        assert!(traffic(&Flow { on_demand: true, ..flow }) > traffic(&flow));
     }
 
     #[test]

@@ -65,6 +65,7 @@ async fn extended(context: &Context, by: Ttl, timeout: Duration, asked: &Cell<bo
         }
         let (name, stack_id) = (stack.name.clone(), stack.id.clone());
         let begun = Event::OperationStarted { operation: Operation::Update, stack: name, stack_id };
+        context.reporter.tell(&Event::Retagging { stack: stack.name.clone() });
         context.reporter.tell(&begun);
         let watch = Watch::new(&stack.id, events);
         let ended = poll::watch(context, Operation::Update, &stack.id, watch, left()).await?;

@@ -64,6 +64,9 @@ pub struct Listed {
     /// The bucket that is all that is left of it, where its stack is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_bucket: Option<String>,
+    /// Whether that bucket was kept on purpose (`down --keep-data`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The tags of its stack.
     pub tags: BTreeMap<String, String>,
 }
@@ -219,12 +222,12 @@ fn account_of(bucket: &str) -> Option<String> {
     account.bytes().all(|b| b.is_ascii_digit()).then(|| account.to_owned())
 }
 
-/// What is left of an environment whose stack is gone. What was kept on purpose is no leftover.
+/// What is left of an environment whose stack is gone, or was kept of it.
 fn left(bucket: &str, tags: BTreeMap<String, String>, region: &str) -> Option<Listed> {
     let name: EnvironmentName = tags.get(TAG_ENVIRONMENT)?.parse().ok()?;
     let environment = Environment::new(name);
     // Only the very name that an environment's bucket has.
-    if bucket != environment.bucket(&account_of(bucket)?, region) || tags.contains_key(TAG_KEPT) {
+    if bucket != environment.bucket(&account_of(bucket)?, region) {
         return None;
     }
     let of = |key: &str| tags.get(key).cloned();
@@ -245,6 +248,7 @@ fn left(bucket: &str, tags: BTreeMap<String, String>, region: &str) -> Option<Li
         ephemeral: false,
         cost_per_day: None,
         left_bucket: Some(bucket.to_owned()),
+        kept: tags.contains_key(TAG_KEPT),
         tags,
     })
 }
@@ -268,6 +272,7 @@ fn listed(stack: Stack, region: &str) -> Option<Listed> {
         protected: stack.protected,
         ephemeral: stack.ephemeral,
         left_bucket: None,
+        kept: false,
         stack: stack.name,
         stack_id: stack.id,
         status: stack.status,
@@ -299,7 +304,9 @@ impl Listed {
         let age = self.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok());
         let age = age.map(|created| now.duration_since(created).as_secs_f64());
         let cost_so_far = self.cost_per_day.zip(age).map(|(daily, age)| cost::so_far(daily, age));
-        Seen { expired: lifetime::is_over(self.ends(), now), cost_so_far, listed: self }
+        // What was kept on purpose has no end of its own.
+        let expired = !self.kept && lifetime::is_over(self.ends(), now);
+        Seen { expired, cost_so_far, listed: self }
     }
 
     /// When its time is over.
@@ -317,13 +324,16 @@ enum Rank {
     Soon,
     Rest,
     Protected,
+    Kept,
 }
 
 impl Seen {
     fn rank(&self, now: Timestamp) -> Rank {
         let status = &self.listed.status;
         let soon = |expires: Timestamp| expires.as_second() - now.as_second() < SOON;
-        if self.expired && !self.listed.protected {
+        if self.listed.kept {
+            Rank::Kept
+        } else if self.expired && !self.listed.protected {
             Rank::Expired
         } else if !status.settled() {
             Rank::InProgress

@@ -48,7 +48,7 @@ const TOO_QUIET_FOR_A_DELETION: f64 = 5.0;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Does what can be repeated at any point until it goes through, unless it fails for good or for too long.
-/// `at_most`: what is left of the command's time.
+/// `at_most`: what is left of the command's time, which is the limit where a bucket's name is busy, too.
 pub async fn patiently<T, F>(context: &Context, at_most: Duration, mut work: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -60,7 +60,8 @@ where
             ended => return ended,
         };
         let wait = cadence.after_failure(fastrand::f64());
-        if began.elapsed() + Duration::from_secs_f64(wait) > at_most.min(PATIENCE) {
+        let most = if fault::is_of_busy_name(&error) { at_most } else { at_most.min(PATIENCE) };
+        if began.elapsed() + Duration::from_secs_f64(wait) > most {
             return Err(error);
         }
         let reason = Error::of(&error).to_string();

@@ -7,7 +7,7 @@ use super::state::Stack;
 use crate::cloud::fault;
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::settings::{Invocation, Means};
+use crate::settings::{Invocation, Means, Ttl};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -79,6 +79,28 @@ pub fn refuse_extension(stack: &Stack, invocation: &Invocation) -> Result<()> {
             invocation.command("up --no-protect")
         ))
         .into())
+}
+
+/// What is asked for of a stack, without the file's marks of a short life where it is protected: whoever protected one
+/// of many meant it, and the file means all.
+pub fn unmarked(context: &Context, stack: Option<&Stack>, means: &Means) -> Means {
+    let Some(stack) = stack.filter(|stack| stack.protected && means.protection.is_none()) else {
+        return means.clone();
+    };
+    let (mut means, mut marks) = (means.clone(), Vec::new());
+    // EXPRESS was typed, and is for what is short-lived.
+    if means.ephemeral && means.by_file.ephemeral && !means.express {
+        means.ephemeral = false;
+        marks.push("`ephemeral`".to_owned());
+    }
+    if matches!(means.ttl, Some(Ttl::For(_))) && means.by_file.ttl {
+        means.ttl = None;
+        marks.push("`ttl`".to_owned());
+    }
+    if !marks.is_empty() {
+        context.reporter.tell(&Event::MarksYielded { stack: stack.name.clone(), marks });
+    }
+    means
 }
 
 /// Refuses to mark as short-lived what is protected: its code would be changed past CloudFormation.

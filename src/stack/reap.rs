@@ -69,6 +69,8 @@ pub struct Reaped {
     pub reaped: Vec<Ended>,
     /// They stay, and why.
     pub left_alone: Vec<(Named, String)>,
+    /// Buckets of environments that are gone, kept on purpose.
+    pub kept: Vec<(Named, String)>,
     /// They could not be torn down, and why. Without a name: a region that couldn't be asked.
     pub failed: Vec<(Named, Error)>,
     /// Told to stop, it left these to CloudFormation, or didn't begin them.
@@ -82,7 +84,7 @@ impl Reaped {
     /// In numbers.
     pub fn reckoning(&self, dry_run: bool) -> Reckoning {
         let (due, reaped, left_alone) = (self.due.len(), self.reaped.len(), self.left_alone.len());
-        Reckoning { due, reaped, left_alone, dry_run }
+        Reckoning { due, reaped, left_alone, kept: self.kept.len(), dry_run }
     }
 
     /// Why it didn't end well, where it didn't. The kind is that of all failures, where they are of one.
@@ -145,8 +147,13 @@ pub async fn reap(contexts: &[Context], wish: &Wish) -> Result<Reaped> {
     };
     let unread = fleet.unread.into_iter();
     let failed = unread.map(|(region, error)| (Named { env: String::new(), region }, error)).collect();
+    let kept: Vec<(Named, String)> = fleet.environments.iter().filter_map(kept_bucket).collect();
     let due: Vec<Seen> = fleet.environments.into_iter().filter(|it| it.expired).collect();
-    let mut reaped = Reaped { due: due.clone(), failed, ..Reaped::default() };
+    let mut reaped = Reaped { due: due.clone(), failed, kept, ..Reaped::default() };
+    for (named, bucket) in &reaped.kept {
+        let Named { env, region } = named.clone();
+        first.reporter.tell(&Event::BucketKept { env, region, bucket: bucket.clone() });
+    }
     let mut wanted = Vec::new();
     for seen in due {
         match stays(&seen) {
@@ -173,6 +180,11 @@ pub async fn reap(contexts: &[Context], wish: &Wish) -> Result<Reaped> {
     }
     reaped.signal = first.signals.last().filter(|_| !reaped.interrupted.is_empty());
     Ok(reaped)
+}
+
+fn kept_bucket(seen: &Seen) -> Option<(Named, String)> {
+    let bucket = seen.listed.left_bucket.clone().filter(|_| seen.listed.kept)?;
+    Some((Named::of(seen), bucket))
 }
 
 /// Why one whose time is over stays all the same, as far as the list tells.

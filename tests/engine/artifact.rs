@@ -132,3 +132,21 @@ async fn every_s3_call_but_the_creation_names_the_account_that_has_to_own_the_bu
     }
     assert_eq!(operations.len(), 9, "{operations:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn up_waits_until_the_name_of_an_artifact_bucket_that_was_just_removed_is_free_again() {
+    let bench = Bench::new();
+    {
+        let mut account = bench.account();
+        account.make("AWS::S3::Bucket", ARTIFACTS);
+        account.script.bucket_name_seconds = 1_200.0;
+        account.unmake("AWS::S3::Bucket", ARTIFACTS);
+        account.script.bucket_name_seconds = 0.0;
+    }
+    let began = tokio::time::Instant::now();
+    bench.up().await.unwrap();
+    assert!(began.elapsed().as_secs() >= 1_190, "{:?}", began.elapsed());
+    assert!(bench.account().buckets.contains_key(ARTIFACTS));
+    let asked = bench.calls("CreateBucket").len();
+    assert!((2..300).contains(&asked), "{asked} calls in twenty minutes");
+}

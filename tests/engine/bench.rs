@@ -196,10 +196,11 @@ impl Bench {
     }
 }
 
+/// When an account begins.
+pub const FIRST_SECOND: i64 = 1_790_000_000;
+
 /// The account's own clock.
 pub fn clock(aws: &Aws) -> Clock {
-    /// When an account begins.
-    const FIRST_SECOND: i64 = 1_790_000_000;
     let aws = aws.clone();
     Clock::new(move || jiff::Timestamp::from_second(FIRST_SECOND).unwrap() + aws.now().age())
 }

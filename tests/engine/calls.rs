@@ -1,284 +1,21 @@
 //! How many calls each verb makes, in which order, and which of them at once. `docs/calls.md` is made from this, and
 //! says why none can go.
 
+mod ways;
+
 use crate::bench::{BUCKET, Bench, STACK, configuration};
+use crate::reaper::wish;
 use kinesis_stack::cloud::Clients;
+use kinesis_stack::environment::TAG_EXPIRES;
 use kinesis_stack::event::{Event, Question, Reporter};
+use kinesis_stack::reaper::{deploy, status};
 use kinesis_stack::settings::{Choice, Ttl};
-use kinesis_stack::stack::{Consent, extend, fleet, inspect, up};
+use kinesis_stack::stack::{Consent, down, extend, fleet, inspect, reap, up};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
-
-/// A round trip: calls that are under way at once, and why it can't go.
-type Trip = (&'static [&'static str], &'static str);
-
-/// What a verb does in an account that takes no time: each look that finds something still under way is one more.
-struct Way {
-    verb: &'static str,
-    when: &'static str,
-    trips: &'static [Trip],
-}
-
-const WHO: &str = "The account's number is part of the artifact bucket's name, the caller's ARN is the owner's tag, \
-and the stack's state decides everything else. The processor is read or compiled meanwhile.";
-const TOLD: &str = "What it would do is known to CloudFormation alone, once it has made the change set.";
-const WITHDRAWN: &str = "A change set that isn't executed leaves no trace.";
-const BEGUN: &str = "What came before can't be told from what this begins, unless it was read before. Only with new \
-code: whoever made the artifact bucket may have been cut short before it was private.";
-const FIRST: &str = "The first look, after 0.02 s: an emulator is done by then. AWS takes a minute, with a look every \
-two seconds once the end is near.";
-const LAST: &str = "The outputs are known now. The events once more, since a cause can come later than the stack's \
-own last event.";
-
-const WAYS: &[Way] = &[
-    Way {
-        verb: "up",
-        when: "that creates, with code that was never uploaded",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadObject", "HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
-            (&["CreateChangeSet"], PLANNED),
-            (&["DescribeChangeSet"], TOLD),
-            (
-                &["PutPublicAccessBlock"],
-                "Asked first, since it tells as well whether the artifact bucket is there.",
-            ),
-            (&["CreateBucket"], "Only once in the life of an account and region."),
-            (&["PutPublicAccessBlock"], "The bucket is private before anything lies in it."),
-            (&["PutObject"], "Not before the plan is agreed to: a plan that is refused leaves no trace."),
-            (&["ExecuteChangeSet"], "What it is about."),
-            (&["DescribeStackEvents"], FIRST),
-            (&["DescribeStacks", "DescribeStackEvents"], LAST),
-        ],
-    },
-    Way {
-        verb: "up",
-        when: "that creates, with code that is there already",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadObject", "HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
-            (&["CreateChangeSet"], PLANNED),
-            (&["DescribeChangeSet"], TOLD),
-            (&["ExecuteChangeSet"], "What it is about."),
-            (&["DescribeStackEvents"], FIRST),
-            (&["DescribeStacks", "DescribeStackEvents"], LAST),
-        ],
-    },
-    Way {
-        verb: "up",
-        when: "that updates",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["CreateChangeSet", "HeadObject"], "Whether the code was uploaded already is asked meanwhile."),
-            (&["DescribeChangeSet"], TOLD),
-            (&["DescribeStackEvents", "PutPublicAccessBlock"], BEGUN),
-            (&["PutObject"], "Only with new code, and not before the plan is agreed to."),
-            (&["ExecuteChangeSet"], "What it is about."),
-            (&["DescribeStackEvents"], FIRST),
-            (&["DescribeStacks", "DescribeStackEvents"], LAST),
-        ],
-    },
-    Way {
-        verb: "up",
-        when: "with nothing to change",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (
-                &["CreateChangeSet", "HeadObject"],
-                "That nothing would change is CloudFormation's word, not ours.",
-            ),
-            (&["DescribeChangeSet"], TOLD),
-            (&["DeleteChangeSet"], WITHDRAWN),
-        ],
-    },
-    Way {
-        verb: "up --code-only",
-        when: "with new code",
-        trips: &[
-            (
-                &["GetCallerIdentity", "DescribeStacks", "GetFunctionConfiguration"],
-                "Only an ephemeral stack is changed past CloudFormation; what the function runs is asked meanwhile.",
-            ),
-            (&["HeadObject"], "The bucket's name holds the account's number."),
-            (&["PutPublicAccessBlock"], "Whoever made the bucket may have been cut short."),
-            (
-                &["PutObject"],
-                "UpdateFunctionCode could carry the zip itself, but then the next `up` would not find it.",
-            ),
-            (&["UpdateFunctionCode"], "What it is about."),
-            (&["GetFunctionConfiguration"], "It returns before the function runs the code."),
-        ],
-    },
-    Way {
-        verb: "plan",
-        when: "of a creation",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["HeadBucket", "DescribeLimits", "GetAccountSummary"], CHECKED),
-            (&["CreateChangeSet"], PLANNED),
-            (&["DescribeChangeSet"], TOLD),
-            (
-                &["DeleteChangeSet", "DescribeStacks"],
-                "A change set that isn't executed leaves no trace. Whether the stack is still no more than a name is \
-                 asked meanwhile: somebody may have been quicker.",
-            ),
-            (
-                &["DeleteStack"],
-                "The change set gave the stack its name; nothing is to be left of that either.",
-            ),
-        ],
-    },
-    Way {
-        verb: "plan",
-        when: "of an update",
-        trips: &[
-            (&["GetCallerIdentity", "DescribeStacks"], WHO),
-            (&["CreateChangeSet"], "A plan is CloudFormation's own."),
-            (&["DescribeChangeSet"], TOLD),
-            (&["DeleteChangeSet"], WITHDRAWN),
-        ],
-    },
-    Way {
-        verb: "status",
-        when: "",
-        trips: &[(
-            &["DescribeStacks", "ListStackResources", "GetFunctionConfiguration"],
-            "All three are asked by name.",
-        )],
-    },
-    Way {
-        verb: "list",
-        when: "",
-        trips: &[(
-            &["DescribeStacks", "GetResources"],
-            "Stacks tell their tags, so that one call a page tells all environments. Buckets whose stack is gone are asked \
-             for meanwhile, by their tags.",
-        )],
-    },
-    Way {
-        verb: "extend",
-        when: "",
-        trips: &[
-            (
-                &["DescribeStacks"],
-                "What is left of its time is added to; somebody may be at work on the stack.",
-            ),
-            (
-                &["DescribeStackEvents"],
-                "What came before can't be told from what this begins, unless it was read before.",
-            ),
-            (
-                &["UpdateStack"],
-                "What it is about. Nothing is planned: the template stays, and one tag changes.",
-            ),
-            (&["DescribeStackEvents"], FIRST),
-            (&["DescribeStacks", "DescribeStackEvents"], LAST),
-        ],
-    },
-    Way {
-        verb: "down",
-        when: "with --yes, of the account's last environment",
-        trips: &[
-            (
-                &["GetCallerIdentity", "DescribeStacks", "ListStackResources", "DescribeStackEvents"],
-                "The account's number is part of the bucket's name. The stack tells whether it is ours and \
-                 unprotected; its resources are what is shown before anything is deleted; its events so far are \
-                 what this deletion's are told from.",
-            ),
-            (
-                &["DeleteStack"],
-                "What it is about. Alone: a stack that can't be deleted after all keeps its data.",
-            ),
-            (
-                &["DescribeStackEvents", "ListObjectVersions"],
-                "The first look, after 0.02 s. The bucket is emptied meanwhile.",
-            ),
-            (
-                &["DescribeStacks", "DescribeStackEvents", "ListMultipartUploads"],
-                "That it is gone is told by the stack; what was kept, by the events. Unfinished uploads are no objects, \
-                 but are billed.",
-            ),
-            (&["DeleteBucket"], "Last, since a dying delivery stream still writes into it."),
-            (
-                &[
-                    "HeadBucket",
-                    "DescribeStreamSummary",
-                    "DescribeDeliveryStream",
-                    "GetFunctionConfiguration",
-                    "GetRole",
-                    "GetRole",
-                    "DescribeLogGroups",
-                    "DescribeLogGroups",
-                    "DescribeStacks",
-                    "GetResources",
-                    "DescribeStacks",
-                    "ListObjectVersions",
-                ],
-                "That nothing is left is asked of each service, by name and by tag: a deleted stack can leave what it \
-                 was told to keep and what a function writes after its end. The artifacts, and the stacks that use \
-                 them, are listed meanwhile.",
-            ),
-            (&["DeleteObjects"], "Zips that no environment uses any more. Not where all are in use."),
-            (
-                &["DeleteBucket"],
-                "The artifact bucket goes with the account's last environment, and not before.",
-            ),
-        ],
-    },
-];
-
-const CHECKED: &str = "A bucket of that name makes the creation fail after a minute, and an empty one that an earlier \
-roll-back left is removed first: both before the change set, which CloudFormation holds against the names that are \
-taken, and which would give the stack its name already. Whether the quotas of shards and roles leave room is asked \
-meanwhile.";
-const PLANNED: &str = "The plan is CloudFormation's own, and nothing is changed before it is agreed to.";
-
-/// What iidy takes to create a stack and to delete it.
-const IIDY: usize = 17;
-
-/// What is called beyond that, and why.
-const MORE: &[Trip] = &[
-    (
-        &["GetCallerIdentity", "GetCallerIdentity"],
-        "Bucket names are global, so that ours hold the account's number; every call on a bucket names the account \
-         that has to own it; the stack bears its maker's name.",
-    ),
-    (&["HeadObject"], "The processor is uploaded once for each version of its code, not with each `up`."),
-    (
-        &["HeadBucket"],
-        "A bucket that stands in the way is told, or removed where it is ours and empty, in a second \
-     instead of after a minute and a roll-back.",
-    ),
-    (
-        &["CreateChangeSet", "DescribeChangeSet"],
-        "Two more than CreateStack: the plan is shown and agreed to before anything is changed.",
-    ),
-    (
-        &["ListObjectVersions", "ListMultipartUploads", "DeleteBucket"],
-        "CloudFormation can't delete a bucket that holds anything, and a dying delivery stream still writes into it.",
-    ),
-    (
-        &[
-            "HeadBucket",
-            "DescribeStreamSummary",
-            "DescribeDeliveryStream",
-            "GetFunctionConfiguration",
-            "GetRole",
-            "GetRole",
-            "DescribeLogGroups",
-            "DescribeLogGroups",
-            "DescribeStacks",
-            "GetResources",
-        ],
-        "That nothing is left, and nothing is billed, is asked and not assumed: one round trip.",
-    ),
-    (
-        &["DescribeStacks", "ListObjectVersions", "DeleteObjects", "DeleteBucket"],
-        "The zips that no environment uses any more go, and with the last environment their bucket: iidy has none.",
-    ),
-];
+use ways::{IIDY, MORE, WAYS, Way};
 
 #[derive(Default)]
 struct Listener {
@@ -381,7 +118,58 @@ async fn really() -> Vec<Vec<Vec<String>>> {
     assert!(bench.account().buckets.contains_key(BUCKET));
     bench.down().await.unwrap();
     really.push(trips(&listener));
+    really.push(keeping().await);
+    really.push(reaping().await);
+    really.extend(reaper().await);
     really
+}
+
+/// An environment with rows, beside another.
+async fn two() -> (Bench, Arc<Listener>) {
+    let (bench, listener) = listening(&Bench::new());
+    bench.up().await.unwrap();
+    {
+        let mut account = bench.account();
+        account.settled_like(STACK, &[("dev", "other")], &[]);
+        account.put(BUCKET, "rows/1", simulated_aws::Version::default());
+    }
+    trips(&listener);
+    (bench, listener)
+}
+
+async fn keeping() -> Vec<Vec<String>> {
+    let (bench, listener) = two().await;
+    bench.down_so(|wish| down::Wish { keep_data: true, ..wish }).await.unwrap();
+    trips(&listener)
+}
+
+async fn reaping() -> Vec<Vec<String>> {
+    let (bench, listener) = two().await;
+    let over = "2020-01-01T00:00:00Z".to_owned();
+    bench.account().stack(STACK).unwrap().deployed.tags.insert(TAG_EXPIRES.to_owned(), over);
+    let wish = reap::Wish {
+        choice: Choice::default(),
+        at_once: 1,
+        timeout: bench.conduct.timeout,
+        dry_run: false,
+        consent: Consent::Given,
+    };
+    let reaped = reap::reap(std::slice::from_ref(&bench.context), &wish).await.unwrap();
+    assert_eq!(reaped.reaped.len(), 1);
+    trips(&listener)
+}
+
+/// `reaper up` twice, `reaper status`, and `reaper down`, in an account without environments.
+async fn reaper() -> [Vec<Vec<String>>; 4] {
+    let (bench, listener) = listening(&Bench::new());
+    deploy::up(&bench.context, &wish(&bench, "one", 15)).await.unwrap();
+    let created = trips(&listener);
+    deploy::up(&bench.context, &wish(&bench, "two", 15)).await.unwrap();
+    let updated = trips(&listener);
+    status::status(&bench.context).await.unwrap();
+    let looked = trips(&listener);
+    deploy::down(&bench.context, bench.conduct).await.unwrap();
+    [created, updated, looked, trips(&listener)]
 }
 
 fn calls(way: &Way) -> usize {
@@ -405,7 +193,9 @@ fn page() -> String {
         }
     }
     page += include_str!("pages/iidy.md");
-    let (created, deleted) = (calls(&WAYS[1]), calls(&WAYS[WAYS.len() - 1]));
+    let one = |title: &str| calls(WAYS.iter().find(|way| self::title(way) == title).unwrap());
+    let created = one("`up` that creates, with code that is there already");
+    let deleted = one("`down` with --yes, of the account's last environment");
     let more: usize = MORE.iter().map(|(calls, _)| calls.len()).sum();
     let rest = created + deleted - more;
     assert!(rest <= IIDY, "{rest}");

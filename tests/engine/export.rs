@@ -177,3 +177,65 @@ async fn a_link_that_leads_out_stops_the_export_at_once_and_leaves_nothing_outsi
     let names: Vec<String> = own.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(names.iter().filter(|name| name.ends_with(".part")).count(), 0, "{names:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn objects_that_never_cease_to_come_are_told_before_the_bucket_goes() {
+    let (bench, directory) = with_rows().await;
+    let is_told = || bench.events().iter().any(|event| matches!(event, Event::ExportUnsettled { .. }));
+    let others = async {
+        for row in 0.. {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            if is_told() {
+                break;
+            }
+            // Once the stack is gone: somebody else writes to the bucket.
+            if bench.account().stack(STACK).is_none_or(|stack| stack.is_gone()) {
+                put(&bench, &format!("rows/late/{row}"), "late\n");
+            }
+        }
+    };
+    let down = bench.down_so(|wish| Wish { export: Some(directory.path().to_owned()), ..wish });
+    let (done, ()) = tokio::join!(down, others);
+    done.unwrap();
+    let told = bench.events().into_iter().find_map(|event| match event {
+        Event::ExportUnsettled { bucket, rounds, .. } => Some((bucket, rounds)),
+        _ => None,
+    });
+    assert_eq!(told, Some((BUCKET.to_owned(), 5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_of_its_own_that_is_a_link_is_refused_before_anything_is_deleted() {
+    let (bench, directory) = with_rows().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), directory.path().join(".kinesis-stack-export")).unwrap();
+    let export = |wish| Wish { export: Some(directory.path().to_owned()), ..wish };
+    let error = bench.down_so(export).await.unwrap_err();
+    assert_eq!(error.kind, kinesis_stack::error::Kind::Refused, "{error:?}");
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    assert_eq!(bench.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_exports_into_one_directory_at_once_do_not_harm_each_other() {
+    use kinesis_stack::data::{ResultsQuery, download};
+    let (bench, directory) = with_rows().await;
+    let account = simulated_aws::ACCOUNT.to_owned();
+    let query = ResultsQuery { bucket: BUCKET.to_owned(), account, prefix: String::new() };
+    let (s3, reporter) = (&bench.context.clients.s3, bench.context.reporter.as_ref());
+    let one = download(s3, &query, directory.path(), reporter);
+    let other = async {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        download(s3, &query, directory.path(), reporter).await
+    };
+    let (one, other) = tokio::join!(one, other);
+    assert_eq!(one.unwrap().objects, 40);
+    assert!(other.unwrap_err().to_string().contains("another download"), "the second is refused");
+    assert_eq!(files(directory.path()).len(), 40);
+    let again = download(s3, &query, directory.path(), reporter).await.unwrap();
+    assert_eq!(
+        (again.objects, again.present),
+        (40, 40),
+        "the lock is given back, and nothing is fetched twice"
+    );
+}

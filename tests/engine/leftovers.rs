@@ -4,6 +4,7 @@ use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::stack::Consent;
+use kinesis_stack::stack::down::Wish;
 use simulated_aws::{Deed, Fault, Refusal, Version, When};
 use std::time::Duration;
 
@@ -258,15 +259,16 @@ async fn an_up_during_a_down_waits_and_then_brings_up_what_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_somebody_else_owns_now_is_in_nobodys_way() {
-    let mut bench = Bench::deployed().await;
-    bench.conduct.consent = Consent::Given;
-    bench.account().somebody_takes(BUCKET);
-    bench.down().await.unwrap();
-    assert_eq!(bench.remains(), [BUCKET]);
-    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 1);
-    assert!(
-        bench.events().iter().any(|event| matches!(event, Event::NotOurs { name, .. } if name == BUCKET))
-    );
+    for consent in [Consent::Given, Consent::Ask] {
+        let mut bench = Bench::deployed().await;
+        bench.conduct.consent = consent;
+        bench.account().somebody_takes(BUCKET);
+        bench.down().await.unwrap();
+        assert_eq!(bench.remains(), [BUCKET]);
+        assert_eq!(bench.account().buckets[BUCKET].versions.len(), 1);
+        let named = |event: &Event| matches!(event, Event::NotOurs { name, .. } if name == BUCKET);
+        assert!(bench.events().iter().any(named));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,4 +365,89 @@ async fn a_bucket_that_only_a_later_look_finds_keeps_the_rows_that_nobody_agreed
     assert_eq!(error.kind, Kind::Leftovers, "{error}");
     assert!(error.message.contains(BUCKET), "{error}");
     assert!(bench.account().buckets[BUCKET].holds("rows/a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_under_a_lock_are_named_with_exit_8_and_all_else_goes_with_a_stack_and_without_one() {
+    for with_stack in [true, false] {
+        let mut bench = Bench::deployed().await;
+        bench.conduct.consent = Consent::Given;
+        for (key, locked) in [("rows/free", false), ("rows/locked", true)] {
+            bench.account().put(BUCKET, key, Version { locked, bytes: 93, ..Version::default() });
+        }
+        if !with_stack {
+            bench.account().somebody_deletes(STACK);
+            tokio::time::sleep(Duration::from_secs(300)).await;
+        }
+        let error = bench.down().await.unwrap_err();
+        assert_eq!((error.kind, error.kind.exit_code()), (Kind::Leftovers, 8), "{error}");
+        assert!(error.message.ends_with(&format!("left behind: bucket {BUCKET}")), "{error}");
+        assert!(error.to_string().contains("rows/locked") && error.to_string().contains("lock"), "{error}");
+        assert_eq!(bench.remains(), [BUCKET]);
+        assert_eq!(bench.account().buckets[BUCKET].versions.len(), 1);
+        let tries = bench.calls("DeleteObjects").len();
+        assert!(tries <= 3, "nobody loops on a lock: {tries} calls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_artifact_bucket_that_gets_a_zip_after_the_look_stays_with_it() {
+    let bench = Bench::deployed().await;
+    let zip = "somebody/else.zip";
+    // The environment holds nothing: what is deleted are the zips that the look found.
+    bench.account().somebody_before("DeleteObjects", Deed::Puts(ARTIFACTS.to_owned(), zip.to_owned()));
+    bench.down().await.unwrap();
+    assert_eq!(zips(&bench), [zip], "what came after the look is not touched");
+    assert_eq!(bench.remains(), [""; 0]);
+    let told = bench.events().into_iter().find_map(|event| match event {
+        Event::ArtifactsRemoved { zips, bucket_removed, .. } => Some((zips, bucket_removed)),
+        _ => None,
+    });
+    assert_eq!(told, Some((1, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_whose_template_lets_its_bucket_go_is_not_deleted_where_the_data_is_to_stay() {
+    let mut bench = Bench::deployed().await;
+    bench.conduct.consent = Consent::Given;
+    bench.account().put(BUCKET, "rows/a", Version::default());
+    let by_hand = |text: &mut String| *text = text.replace("RetainExceptOnCreate", "Delete");
+    by_hand(&mut bench.account().stack(STACK).unwrap().deployed.template);
+    let error = bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused, "{error}");
+    assert!(error.message.contains("Bucket") && !error.remedies.is_empty(), "{error}");
+    assert_eq!(bench.changes(), [""; 0]);
+    assert!(bench.account().buckets[BUCKET].holds("rows/a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_goes_without_a_stack_is_told_once() {
+    let bench = agreed();
+    bench.account().somebody_makes("AWS::S3::Bucket", BUCKET, &[TAG]);
+    bench.down().await.unwrap();
+    assert_eq!(removed(&bench), [format!("bucket {BUCKET}")]);
+    assert!(!bench.events().iter().any(|event| matches!(event, Event::BucketRemoved { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cloudformation_fails_to_delete_is_removed_without_it_and_the_stack_goes() {
+    let bench = Bench::deployed().await;
+    let denied = "User is not authorized to perform: lambda:DeleteFunction".to_owned();
+    bench.account().script.undeletable.insert("Processor".to_owned(), denied);
+    let aws = bench.aws.clone();
+    // What is gone is in no deletion's way.
+    let goes = async {
+        for _ in 0..10_000 {
+            if aws.now().calls.iter().any(|call| call.operation == "DeleteFunction") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        aws.now().script.undeletable.clear();
+    };
+    let (done, ()) = tokio::join!(bench.down(), goes);
+    done.unwrap();
+    assert_eq!(bench.remains(), [""; 0]);
+    assert_eq!(removed(&bench), ["function kinesis-stack-dev-processor"]);
+    assert_eq!(bench.calls("DeleteStack").len(), 2);
 }

@@ -124,3 +124,30 @@ async fn what_was_kept_what_is_not_ours_and_what_was_not_asked_are_told_apart() 
     assert_eq!(asked(&proof, "tag")[0]["answer"], "not-asked");
     assert!(asked(&proof, "tag")[0]["because"].as_str().unwrap().contains("tag:GetResources"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_bears_the_time_at_which_that_service_gave_it() {
+    let (_directory, path) = place();
+    let bench = Bench::new();
+    // One service lets itself be asked for long: that doesn't make the others' answers any newer.
+    let refusal = Refusal::throttled("kinesis");
+    bench.account().faults.push(Fault { operation: "DescribeStreamSummary", when: When::Times(9), refusal });
+    bench.down_so(|wish| Wish { proof: Some(path.clone()), ..wish }).await.unwrap();
+    let proof = proof(&path);
+    let at = |service: &str| -> jiff::Timestamp {
+        asked(&proof, service)[0]["at"].as_str().unwrap().parse().unwrap()
+    };
+    assert!(at("stream") > at("role") + jiff::SignedDuration::from_secs(5), "{proof}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_proven_also_where_nothing_could_be_removed() {
+    let (_directory, path) = place();
+    let bench = Bench::new();
+    bench.account().somebody_makes("AWS::Events::Rule", "strange", &[("kinesis-stack:environment", "dev")]);
+    let error = bench.down_so(|wish| Wish { proof: Some(path.clone()), ..wish }).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Leftovers);
+    let proof = proof(&path);
+    assert_eq!(proof["end"], "failed");
+    assert!(proof["left"][0]["name"].as_str().unwrap().contains("strange"), "{proof}");
+}

@@ -2,8 +2,10 @@
 
 use crate::bench::{BUCKET, Bench, STACK};
 use crate::faults::denied;
+use kinesis_stack::environment::{TAG_EPHEMERAL, TAG_EXPIRES};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::Event;
+use kinesis_stack::settings::{ByFile, Means, Ttl};
 use kinesis_stack::stack::protection::protect;
 use kinesis_stack::stack::{Consent, state};
 
@@ -119,4 +121,36 @@ async fn a_protected_environment_takes_every_other_change() {
     bench.up().await.unwrap();
     assert_eq!(bench.status().as_deref(), Some("UPDATE_COMPLETE"));
     assert_eq!(is_protected(&bench), (true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_file_marks_as_short_lived_yields_to_a_protection_and_what_is_typed_is_refused() {
+    let mut bench = Bench::new();
+    bench.means.protection = Some(true);
+    bench.up().await.unwrap();
+    let marked = |ephemeral, ttl| Means {
+        ephemeral: true,
+        ttl: Some(Ttl::For(14_400)),
+        by_file: ByFile { ephemeral, ttl },
+        ..Means::default()
+    };
+    bench.forget();
+    bench.means = marked(true, true);
+    assert_eq!(bench.plan().await.unwrap().exit_code(), 0);
+    assert_eq!(bench.up().await.unwrap().changed, Some(false));
+    let told = bench.events().into_iter().find_map(|event| match event {
+        Event::MarksYielded { marks, .. } => Some(marks),
+        _ => None,
+    });
+    assert_eq!(told.unwrap(), ["`ephemeral`", "`ttl`"]);
+    let stack = bench.account().stack(STACK).unwrap().clone();
+    assert!(stack.protected);
+    let tags = stack.deployed.tags;
+    assert!(!tags.contains_key(TAG_EPHEMERAL) && !tags.contains_key(TAG_EXPIRES), "{tags:?}");
+    for (ephemeral, ttl) in [(false, true), (true, false)] {
+        bench.means = marked(ephemeral, ttl);
+        for error in [bench.up().await.unwrap_err(), bench.plan().await.unwrap_err()] {
+            assert_eq!(error.kind, Kind::Refused, "{error}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK as ENVIRONMENT};
 use kinesis_stack::artifact::Artifact;
-use kinesis_stack::environment::{Environment, TAG_ENVIRONMENT, TAG_EXPIRES};
+use kinesis_stack::environment::{Environment, TAG_ENVIRONMENT, TAG_EXPIRES, artifact_key};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
 use kinesis_stack::reaper::deploy::{self, Wish};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-fn wish(bench: &Bench, code: &str, minutes: u64) -> Wish {
+pub fn wish(bench: &Bench, code: &str, minutes: u64) -> Wish {
     Wish {
         program: Program {
             architecture: Architecture::Arm64,
@@ -93,6 +93,29 @@ async fn up_again_changes_nothing_and_another_schedule_or_program_changes_just_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_program_that_it_ran_before_goes_with_the_update_unless_somebody_else_may_want_it() {
+    let bench = Bench::deployed().await;
+    let key = |code: &str| artifact_key(&wish(&bench, code, 15).program.artifact.sha256);
+    let lies_there = |code: &str| {
+        let key = key(code);
+        bench.account().buckets[ARTIFACTS].versions.keys().any(|(held, _)| *held == key)
+    };
+    up(&bench, "one", 15).await.unwrap();
+    up(&bench, "two", 15).await.unwrap();
+    assert!(!lies_there("one") && lies_there("two"));
+    assert_eq!(bench.account().buckets[ARTIFACTS].versions.len(), 2, "the environment's processor stays");
+    // Whoever is making an environment may want any zip.
+    bench.account().somebody_updates(ENVIRONMENT);
+    up(&bench, "three", 15).await.unwrap();
+    assert!(lies_there("two") && lies_there("three"));
+    // Whoever may not remove it has brought the reaper up all the same.
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    bench.account().script.denied.insert("s3:DeleteObjectVersion".to_owned());
+    assert_eq!(up(&bench, "four", 15).await.unwrap().changed, Some(true));
+    assert!(lies_there("three"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn its_last_runs_are_read_from_its_log_newest_first() {
     let bench = Bench::new();
     up(&bench, "one", 15).await.unwrap();
@@ -107,6 +130,16 @@ async fn its_last_runs_are_read_from_its_log_newest_first() {
     let runs = status(&bench).await.unwrap().runs;
     assert_eq!((runs.len(), runs[0].reaped.as_slice()), (5, ["pr-1".to_owned()].as_slice()));
     assert_eq!(runs[4].time, "2026-11-26T12:02:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_read_its_log_sees_all_else_and_why_there_are_no_runs() {
+    let bench = Bench::new();
+    up(&bench, "one", 15).await.unwrap();
+    bench.account().script.denied.insert("logs:FilterLogEvents".to_owned());
+    let status = status(&bench).await.unwrap();
+    assert!(status.status.good() && status.runs.is_empty());
+    assert!(status.runs_unread.unwrap().to_string().contains("logs:FilterLogEvents"));
 }
 
 #[tokio::test(start_paused = true)]

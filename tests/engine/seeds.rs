@@ -6,23 +6,30 @@
 //!
 //! `SEEDS=100000 cargo test --profile seeds --test engine every_seed -- --nocapture`
 
+mod draw;
+mod left;
+mod reached;
+mod reaping;
 mod run;
+mod seen;
 mod shown;
 mod story;
 mod templates;
 mod verdict;
 
-use crate::bench::{BUCKET, STACK};
-use kinesis_stack::environment::TAG_ENVIRONMENT;
-use run::{Attempt, REGION, attempt, row};
-use simulated_aws::{Aws, Version, Weather};
+use crate::bench::{BUCKET, STACK, clock};
+use jiff::SignedDuration;
+use kinesis_stack::environment::{TAG_ENVIRONMENT, TAG_EXPIRES, expiry_tag};
+use run::{Attempt, REGION, attempt};
+use seen::{Seen, row};
+use simulated_aws::{ACCOUNT, Aws, Fault, Refusal, Version, Weather, When};
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use story::{Chapter, Mishap, Story, Verb};
+use story::{Chapter, Mishap, OTHERS, Other, Story, Untold, Verb};
 use verdict::{Around, Deed, Next, next};
 
 /// Seeds that have once shown a bug: they are always run. `shown` has each of those bugs by itself.
@@ -64,7 +71,12 @@ async fn tell(story: &Story, directory: &Path, loud: bool) -> Result<Course, Str
         tokio::time::sleep(chapter.pause).await;
         live(&aws, (story, number), &weather, directory, &mut attempts, loud).await?;
     }
-    let account = aws.now();
+    let mut account = aws.now();
+    let late = |name: &String| name.starts_with("/aws/lambda/");
+    let stays = |it: &seen::SeenOther| it.status.is_some() || !it.holds.iter().all(late);
+    if let Some((name, other)) = Seen::of(&mut account).others.iter().find(|(_, it)| stays(it)) {
+        return Err(format!("of {name} there remain: {other:?}"));
+    }
     let course = Course { calls: account.calls.len(), attempts, took: account.age() };
     if course.calls > MOST_CALLS || course.took > MOST_TIME {
         return Err(format!("it took {} calls and {:?}", course.calls, course.took));
@@ -84,11 +96,20 @@ async fn live(
     let mut chapter: Chapter = story.chapters[number].clone();
     {
         let account = &mut *aws.now();
-        account.script.denied = chapter.denied.map(str::to_owned).into_iter().collect();
-        for number in 0..chapter.rows {
-            account.put(BUCKET, &row(number), Version { bytes: 93, ..Version::default() });
+        account.script.denied = chapter.denied.iter().map(ToString::to_string).collect();
+        if chapter.taken {
+            account.buckets.remove(BUCKET);
+            account.somebody_takes(BUCKET);
+        }
+        if account.buckets.get(BUCKET).is_some_and(|bucket| bucket.owner == ACCOUNT) {
+            for number in 0..chapter.rows + chapter.locked {
+                let locked = number >= chapter.rows;
+                account.put(BUCKET, &row(number), Version { bytes: 93, locked, ..Version::default() });
+            }
         }
     }
+    make_others(aws, &chapter);
+    silence_index(aws, chapter.untold);
     if chapter.by_hand && somebody_deletes(aws) {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
@@ -101,6 +122,7 @@ async fn live(
         }
     }
     let mut mishaps = chapter.mishaps.clone().into_iter();
+    let mut beside = chapter.beside.take();
     let mut unprotecting = false;
     let mut wait = 10;
     let mut last = String::new();
@@ -120,12 +142,17 @@ async fn live(
         if loud.is_some() {
             println!("\n=== {verb:?} yes={} {mishap:?} denied={:?}", chapter.yes, chapter.denied);
         }
-        let tried = attempt(aws, directory, (&verb, chapter.yes), mishap, loud).await;
+        let beside = beside.take().filter(|_| !unprotecting);
+        if loud.is_some() {
+            println!("    beside {beside:?}");
+        }
+        let tried = attempt(aws, directory, (&verb, chapter.yes), mishap, beside.as_ref(), loud).await;
         let (script, somebody_ever) = {
             let account = aws.now();
             (account.script.clone(), tried.after.somebody > 0)
         };
-        let around = Around { weather, script: &script, denied: chapter.denied, somebody_ever };
+        let (denied, untold) = (chapter.denied.as_slice(), chapter.untold);
+        let around = Around { weather, script: &script, denied, untold, somebody_ever };
         let next = next(&tried, &around);
         if loud.is_some() {
             println!("--- {next:?}: {}\n    {:?}", how_it_ended(&tried), tried.after.remains());
@@ -142,7 +169,17 @@ async fn live(
                 Deed::RemovesBucket => drop(aws.now().buckets.remove(BUCKET)),
                 Deed::GivesPermission => {
                     aws.now().script.denied.clear();
-                    chapter.denied = None;
+                    chapter.denied.clear();
+                }
+                Deed::HealsIndex => {
+                    silence_index(aws, None);
+                    chapter.untold = None;
+                }
+                Deed::FreesName => drop(aws.now().buckets.remove(BUCKET)),
+                Deed::EndsLocks => {
+                    let account = &mut *aws.now();
+                    let versions = account.buckets.get_mut(BUCKET).map(|it| it.versions.values_mut());
+                    versions.into_iter().flatten().for_each(|version| version.locked = false);
                 }
                 Deed::TakesProtectionOff => match &mut chapter.verb {
                     Verb::Up(wish) => wish.protection = Some(false),
@@ -164,6 +201,43 @@ async fn live(
     Err(format!("{} never came to an end; the last time: {last}", told(&chapter.verb)))
 }
 
+/// Somebody makes other environments like this one, where it is there; or the time of all is over.
+fn make_others(aws: &Aws, chapter: &Chapter) {
+    let now = clock(aws).now();
+    let account = &mut *aws.now();
+    let is_up = account.stack(STACK).is_some_and(|stack| stack.status.ends_with("_COMPLETE"));
+    for Other { name, expires, protected } in chapter.others.iter().filter(|_| is_up) {
+        let expires = expiry_tag(now + SignedDuration::from_secs(*expires));
+        account.settled_like(STACK, &[("dev", name)], &[(TAG_EXPIRES, &expires)]);
+        if let Some(stack) = account.stack(&STACK.replace("dev", name)) {
+            stack.protected = *protected;
+        }
+    }
+    if chapter.all_over {
+        let over = expiry_tag(now - SignedDuration::from_secs(1));
+        let is_other = |name: &str| OTHERS.iter().any(|other| name.contains(other));
+        for stack in account.stacks.iter_mut().filter(|stack| is_other(&stack.name)) {
+            stack.protected = false;
+            stack.deployed.tags.insert(TAG_EXPIRES.to_owned(), over.clone());
+        }
+        for (_, bucket) in account.buckets.iter_mut().filter(|(name, _)| is_other(name)) {
+            bucket.tags.insert(TAG_EXPIRES.to_owned(), over.clone());
+        }
+    }
+}
+
+/// The index of tags tells nothing, or does again.
+fn silence_index(aws: &Aws, untold: Option<Untold>) {
+    let account = &mut *aws.now();
+    account.faults.retain(|fault| fault.operation != "GetResources");
+    let refusal = match untold {
+        None => return,
+        Some(Untold::Denied) => Refusal::denied(&account.caller, "tag:GetResources", "*"),
+        Some(Untold::Throttled) => Refusal::throttled("tagging"),
+    };
+    account.faults.push(Fault { operation: "GetResources", when: When::Always, refusal });
+}
+
 /// Somebody deletes the stack by hand, where there is one that can be.
 fn somebody_deletes(aws: &Aws) -> bool {
     let account = &mut *aws.now();
@@ -178,6 +252,8 @@ fn told(verb: &Verb) -> &'static str {
     match verb {
         Verb::Up(_) => "up",
         Verb::Status => "status",
+        Verb::Extend(_) => "extend",
+        Verb::Reap(_) => "reap",
         Verb::Down => "down",
         Verb::DownKeeping => "down --keep-data",
     }

@@ -1,6 +1,7 @@
 //! What GitHub Actions understands: workflow commands among the lines of a step, and files that a step may add to.
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 
+use super::fates::Counts;
 use crate::event::Done;
 use std::fmt::Write as _;
 
@@ -40,7 +41,7 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The outputs of a step whose command ended well: stack, stack-id, changed, and each output of the stack.
+/// The outputs of a step whose command ended well: stack, stack-id, changed, expires, and each output of the stack.
 pub fn outputs(done: &Done) -> Vec<(String, String)> {
     let mut outputs = Vec::new();
     let mut say = |name: &str, value: Option<String>| {
@@ -49,10 +50,18 @@ pub fn outputs(done: &Done) -> Vec<(String, String)> {
     say("stack", done.stack.clone());
     say("stack-id", done.stack_id.clone());
     say("changed", done.changed.map(|changed| changed.to_string()));
+    say("expires", done.expires.clone());
     for (name, value) in done.outputs.iter().flatten() {
         say(&super::super::dotenv::words(name).join("-"), Some(value.clone()));
     }
     outputs
+}
+
+/// The outputs of a step that reaps, also of one that failed.
+pub fn counts(counts: &Counts) -> Vec<(String, String)> {
+    let Counts { reaped, failed, left_alone } = counts;
+    let all = [("reaped", reaped), ("failed", failed), ("left-alone", left_alone)];
+    all.map(|(name, count)| (name.to_owned(), count.to_string())).into()
 }
 
 /// Outputs as the file of `GITHUB_OUTPUT` takes them. `delimiter` must be a word that nobody can foresee: a value

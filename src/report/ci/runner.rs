@@ -153,7 +153,11 @@ impl Runner {
         message.extend(lines);
         message.extend(error.remedies.iter().map(|remedy| format!("\n→ {remedy}")));
         self.annotate(&mut state, Level::Error, &message);
-        if matches!(self.verb, "up" | "down" | "plan") {
+        if self.verb == "reap" {
+            let counts = state.story.fates.counts();
+            self.outputs(&mut state, &github::counts(&counts));
+        }
+        if matches!(self.verb, "up" | "down" | "plan" | "smoke" | "reap") {
             let text = summary::failed(self.verb, &self.env, error, &state.story);
             self.summary(&mut state, &text);
         }
@@ -164,8 +168,14 @@ impl Runner {
         if self.verb != done.command {
             return;
         }
-        if self.verb == "up" || self.verb == "down" {
+        if matches!(self.verb, "up" | "down" | "extend") {
             self.outputs(state, &github::outputs(done));
+        }
+        if self.verb == "reap" {
+            let counts = state.story.fates.counts();
+            self.outputs(state, &github::counts(&counts));
+        }
+        if matches!(self.verb, "up" | "down" | "smoke" | "reap") {
             let text = summary::done(done, &self.env, &state.story);
             self.summary(state, &text);
         }

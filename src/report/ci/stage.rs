@@ -26,6 +26,10 @@ pub fn stage(event: &Event) -> Stage {
         Event::ProcessorBuilding { .. } | Event::ProcessorReady { .. } => within("Processor"),
         Event::ReaperReady { .. } => within("Reaper"),
         Event::Plan(_) | Event::Removal { .. } => within("Plan"),
+        Event::SmokeNotReady { .. }
+        | Event::SmokeSent(_)
+        | Event::SmokeWaiting { .. }
+        | Event::SmokeLeg(_) => within("Smoke test"),
         Event::ArtifactBucketCreated { .. } | Event::ArtifactReady { uploaded: true, .. } => within("Upload"),
         Event::Emptied { versions: 1.., bucket, .. } => Stage::In(format!("Emptying {bucket}")),
         Event::OperationInProgress { stack, .. } => Stage::In(format!("Watching {stack}")),
@@ -48,6 +52,7 @@ pub fn stage(event: &Event) -> Stage {
         | Event::Diagnosed(_)
         | Event::Recovering { .. }
         | Event::Retrying { .. }
+        | Event::MarksYielded { .. }
         | Event::Expired { .. }
         | Event::Extended { .. }
         | Event::RegionUnread { .. }
@@ -56,6 +61,7 @@ pub fn stage(event: &Event) -> Stage {
         | Event::Reaped { .. }
         | Event::NotReaped { .. }
         | Event::LeftAlone { .. }
+        | Event::BucketKept { .. }
         | Event::Cancelling { .. }
         | Event::Withdrawing { .. }
         | Event::CodeUpdated { .. }
@@ -65,8 +71,22 @@ pub fn stage(event: &Event) -> Stage {
         | Event::NotOurs { .. }
         | Event::BroughtUpAgain { .. }
         | Event::Producing(_)
+        | Event::Consuming(_)
+        | Event::Counted(_)
+        | Event::ShardEnded { .. }
+        | Event::ConsumerReady { .. }
+        | Event::ConsumerRemoved { .. }
+        | Event::ConsumerLeft { .. }
         | Event::WaitingForRows { .. }
         | Event::RowsRead(_)
+        | Event::SmokeEnded(_)
+        | Event::FailuresRead(_)
+        | Event::LogsRead { .. }
+        | Event::LogGroupMissing { .. }
+        | Event::LogsFollowed { .. }
+        | Event::ExportUnsettled { .. }
+        | Event::ProcessorWritten { .. }
+        | Event::ProcessorTested { .. }
         | Event::ReaperRan { .. }
         | Event::Done(_) => Stage::Outside,
         Event::LocalReady { .. }
@@ -74,6 +94,7 @@ pub fn stage(event: &Event) -> Stage {
         | Event::PollFailed { .. }
         | Event::CredentialsRenewed
         | Event::Slept { .. }
+        | Event::Retagging { .. }
         | Event::Protected { .. }
         | Event::Emptying { .. }
         | Event::Emptied { .. }

@@ -1,5 +1,7 @@
 //! What happened, gathered while it happens, for whoever reads it afterwards.
 
+use super::fates::Fates;
+use crate::data::smoke::SmokeReport;
 use crate::event::{Event, PathStep, Progress, ResourceEvent, Usual};
 use crate::stack::plan::Operation;
 
@@ -12,6 +14,10 @@ pub struct Story {
     pub critical_path: Option<(Vec<PathStep>, f64)>,
     /// Sentences about turns that the run took.
     pub turns: Vec<String>,
+    /// Each leg of the pipeline, where that was tested.
+    pub smoke: Option<SmokeReport>,
+    /// What became of each environment whose time was over.
+    pub fates: Fates,
 }
 
 /// A resource and what was done with it last.
@@ -44,6 +50,7 @@ impl Story {
             Event::Resource(resource) if resource.resource_type != "AWS::CloudFormation::Stack" => {
                 self.resource(resource);
             }
+            Event::SmokeEnded(report) => self.smoke = Some(report.as_ref().clone()),
             Event::CriticalPath { steps, seconds } if !steps.is_empty() => {
                 self.critical_path = Some((steps.clone(), *seconds));
             }
@@ -53,16 +60,14 @@ impl Story {
             | Event::Withdrawing { .. }
             | Event::CodeUpdated { .. }
             | Event::Exported(_)
+            | Event::ExportUnsettled { .. }
             | Event::NotOurs { .. }
             | Event::BroughtUpAgain { .. }
+            | Event::MarksYielded { .. }
             | Event::Expired { .. }
             | Event::Extended { .. }
-            | Event::RegionUnread { .. }
-            | Event::Reaped { .. }
-            | Event::NotReaped { .. }
-            | Event::LeftAlone { .. }
             | Event::Protected { .. } => self.turns.extend(words.map(str::to_owned)),
-            _ => {}
+            _ => self.fates.hear(event),
         }
     }
 

@@ -4,8 +4,9 @@ use super::super::Paint;
 use super::super::fit::Page;
 use super::super::plan::{footer, notes};
 use super::super::resource::{self, path, span};
-use super::super::words::{kind, time};
+use super::super::words::{count, kind, time};
 use super::story::Story;
+use crate::data::smoke::{LegState, SmokeReport};
 use crate::error::Error;
 use crate::event::{Done, Progress};
 use crate::stack::plan::{Action, Plan};
@@ -18,8 +19,20 @@ const CUT: &str = "\n\n*Cut here: a job summary holds 1 MiB.*\n";
 /// A command that ended well.
 pub fn done(done: &Done, env: &str, story: &Story) -> String {
     let stack = done.stack.as_deref().unwrap_or_default();
+    if let Some(reckoning) = done.reckoning.filter(|_| done.command == "reap") {
+        let how = match (reckoning.dry_run, reckoning.due) {
+            (_, 0) => "There is nothing whose time is over".to_owned(),
+            (true, due) => {
+                format!("{} would be reaped: that was a dry run", count(due as u64, "environment"))
+            }
+            (false, _) => format!("{} reaped", count(reckoning.reaped as u64, "environment")),
+        };
+        return format!("### ✅ {how}\n\n{}", ran(&done.command, env, done.seconds))
+            + &middle(story, "On the way");
+    }
     let how = match (done.command.as_str(), done.changed) {
         ("down", _) => "is gone",
+        ("smoke", _) => "works: each leg that was tested is proven",
         (_, Some(false)) => "is up to date: nothing had to change",
         _ => "is up",
     };
@@ -101,7 +114,9 @@ pub fn plan(plan: &Plan, env: &str) -> String {
 
 fn ran(verb: &str, env: &str, seconds: Option<f64>) -> String {
     let seconds = seconds.map(|seconds| format!(" in {}", time(seconds))).unwrap_or_default();
-    format!("`kinesis-stack {verb}`, environment {}{seconds}.\n\n", code(env))
+    // A verb may be about many environments, or about none.
+    let env = if env.is_empty() { String::new() } else { format!(", environment {}", code(env)) };
+    format!("`kinesis-stack {verb}`{env}{seconds}.\n\n")
 }
 
 /// The turns under a title, the resources, the critical path.
@@ -135,7 +150,37 @@ fn middle(story: &Story, title: &str) -> String {
     if let Some((steps, seconds)) = &story.critical_path {
         text.push_str(&critical_path(&path(steps), *seconds));
     }
+    text.push_str(&story.smoke.as_ref().map(smoke).unwrap_or_default());
+    let rows = story.fates.rows().into_iter();
+    let rows: Vec<[String; 3]> = rows.map(|row| row.map(|text| inline(&text))).collect();
+    text.push_str(&table(["Environment", "Region", "What became of it"], "|---|---|---|", &rows));
     text
+}
+
+/// Each leg of a smoke test, and what it left behind.
+fn smoke(report: &SmokeReport) -> String {
+    let rows: Vec<[String; 4]> = report
+        .legs
+        .iter()
+        .map(|leg| {
+            let mark = match leg.state {
+                LegState::Good => "✅",
+                LegState::Broken => "❌ broken",
+                LegState::Late => "⏳ late",
+                LegState::Waiting => "❔",
+                LegState::OutOfTime => "⏳ out of time",
+                LegState::NotReached => "➖ not reached",
+                LegState::NotTested => "➖ not tested",
+            };
+            let seen: Vec<String> = leg.seen.iter().map(|seen| inline(seen)).collect();
+            let seconds = leg.seconds.map(time).unwrap_or_default();
+            [inline(leg.leg.name()), mark.to_owned(), seconds, seen.join("<br>")]
+        })
+        .collect();
+    let left = report.left.iter().map(|left| format!("- left: {}\n", inline(left)));
+    let table = table(["Leg", "State", "Time", "Seen"], "|---|---|--:|---|", &rows);
+    let left: String = left.collect();
+    format!("**Smoke test**\n\n{table}{left}{}", if left.is_empty() { "" } else { "\n" })
 }
 
 fn critical_path(steps: &str, seconds: f64) -> String {

@@ -2,6 +2,7 @@
 
 use super::runner::{Files, Runner};
 use super::*;
+use crate::data::smoke::{self, Leg};
 use crate::error::{Error, Kind};
 use crate::event::Done;
 use crate::report::testing::{
@@ -62,7 +63,8 @@ fn of(pipeline: Pipeline, verb: &'static str, run: &Run, files: &Path) -> String
     let ci = if pipeline == Pipeline::Github { cli::Ci::Github } else { cli::Ci::Gitlab };
     let look = Look::new(cli::Output::Text, cli::Color::Never, false, false, ci);
     let human = Arc::new(Human::on(&look, Box::new(out.clone()), Screen::Plain(Box::new(err.clone()))));
-    let runner = Arc::new(Runner::on(pipeline, verb, "dev", Verbosity::Normal, named, Box::new(err.clone())));
+    let env = if verb == "reap" { "" } else { "dev" };
+    let runner = Arc::new(Runner::on(pipeline, verb, env, Verbosity::Normal, named, Box::new(err.clone())));
     let reporter = InPipeline { runner: runner.clone(), reporter: human.clone() };
     run.events.iter().for_each(|event| reporter.tell(event));
     if let Some(error) = &run.failure {
@@ -154,6 +156,73 @@ fn github_gets_a_plan_with_its_properties_and_its_price() {
     planned.cost = Cost::new(&shape, false, &planned.changes);
     runner.planned(&planned);
     insta::assert_snapshot!(std::fs::read_to_string(files.path().join("summary")).unwrap());
+}
+
+fn reap(failure: Option<Error>) -> Run {
+    let (region, expires) = ("eu-central-1".to_owned(), "2026-11-24T16:00:00Z".to_owned());
+    let due = |env: &str| crate::event::Due {
+        env: env.to_owned(),
+        region: region.clone(),
+        expires: expires.clone(),
+        owner: None,
+    };
+    let of = |env: &str| (env.to_owned(), region.clone());
+    let mut events = Vec::new();
+    let (env, region_of) = of("old");
+    events.push(Event::BucketKept { env, region: region_of, bucket: "kinesis-stack-1-old".to_owned() });
+    let (env, region_of) = of("prod");
+    events.push(Event::LeftAlone { env, region: region_of, because: "it is protected".to_owned() });
+    events.push(Event::Due { environments: vec![due("pr-1"), due("pr_2")] });
+    for env in ["pr-1", "pr_2"] {
+        let (env, region) = of(env);
+        events.push(Event::Reaping { env, region, expires: expires.clone() });
+    }
+    let (env, region_of) = of("pr-1");
+    events.push(Event::Reaped { env, region: region_of, seconds: 61.0 });
+    let (env, region_of) = of("pr_2");
+    match &failure {
+        Some(error) => events.push(Event::NotReaped { env, region: region_of, error: error.clone() }),
+        None => {
+            events.push(Event::Reaped { env, region: region_of, seconds: 75.0 });
+            let reckoning =
+                crate::event::Reckoning { due: 3, reaped: 2, left_alone: 1, kept: 1, dry_run: false };
+            let done = Done {
+                command: "reap".to_owned(),
+                changed: Some(true),
+                reckoning: Some(reckoning),
+                seconds: Some(80.0),
+                ..Done::default()
+            };
+            events.push(Event::Done(Box::new(done)));
+        }
+    }
+    Run { events, half: 0, failure }
+}
+
+#[test]
+fn github_gets_a_table_of_what_was_reaped_and_the_counts() {
+    insta::assert_snapshot!(on_github("reap", &reap(None)));
+}
+
+#[test]
+fn github_gets_the_table_and_the_counts_of_a_reap_that_failed_too() {
+    let error = Error::new(Kind::Leftovers, "something is left").because("the bucket").remedy("Look.");
+    let text = on_github("reap", &reap(Some(error)));
+    assert!(text.contains("| pr\\_2 | eu-central-1 | ❌ something is left: the bucket |"), "{text}");
+    assert!(text.contains("reaped=1\nfailed=1\nleft-alone=1\n"), "{text}");
+}
+
+#[test]
+fn github_gets_when_an_environment_ends() {
+    let done = Done {
+        command: "extend".to_owned(),
+        stack: Some("kinesis-stack-dev".to_owned()),
+        expires: Some("2026-11-24T22:10:00Z".to_owned()),
+        ..Done::default()
+    };
+    let run = Run { events: vec![Event::Done(Box::new(done))], half: 0, failure: None };
+    let text = on_github("extend", &run);
+    assert!(text.contains("stack=kinesis-stack-dev\nexpires=2026-11-24T22:10:00Z\n"), "{text}");
 }
 
 #[test]
@@ -270,4 +339,26 @@ fn verbs_that_bring_nothing_up_or_down_write_no_files() {
     // The tour brings something up, but that is not what the job is about.
     of(Pipeline::Github, "demo", &created(), files.path());
     assert_eq!(std::fs::read_dir(files.path()).unwrap().count(), 0);
+}
+
+/// A smoke test after `up`.
+fn smoke_after_up(broken: Option<Leg>) -> Run {
+    let mut run = created();
+    let end = run.events.pop().unwrap();
+    let (events, failure) = smoke::testing::told(broken);
+    run.events.extend(events);
+    if failure.is_none() {
+        run.events.push(end);
+    }
+    Run { failure, ..run }
+}
+
+#[test]
+fn github_gets_a_smoke_test_in_a_group_of_its_own_and_in_the_summary() {
+    insta::assert_snapshot!(on_github("up", &smoke_after_up(None)));
+}
+
+#[test]
+fn github_gets_the_broken_leg_as_an_annotation_and_each_leg_in_the_summary() {
+    insta::assert_snapshot!(on_github("up", &smoke_after_up(Some(Leg::Transform))));
 }

@@ -92,6 +92,16 @@ impl Found {
         Ok((whose == Whose::Ours).then_some(bucket))
     }
 
+    /// What the stack calls this bucket, where it holds it.
+    pub fn held_bucket(&self, bucket: Option<&str>) -> Option<&str> {
+        let is_it = |it: &&Resource| {
+            it.resource_type == BUCKET
+                && it.physical_id.as_deref() == bucket
+                && it.status != "DELETE_COMPLETE"
+        };
+        self.resources.iter().find(is_it).filter(|_| bucket.is_some()).map(|it| it.logical_id.as_str())
+    }
+
     /// What goes: what of the stack's resources is there, and the bucket, where the stack doesn't hold it.
     pub fn removed(&self, bucket: Option<&str>) -> Vec<Removed> {
         let there = self.resources.iter().filter(|resource| resource.status != "DELETE_COMPLETE");
@@ -163,10 +173,15 @@ fn unagreed(context: &Context, identity: &Identity, data: &DataFound, why: &str)
     ))
 }
 
-/// What the environment's bucket holds; nothing where there is none.
+/// What the environment's bucket holds; nothing where there is none, or where another account has it now.
 pub async fn data(context: &Context, identity: &Identity) -> Result<DataFound> {
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
-    Emptier::new(context, &bucket, identity).count().await
+    match Emptier::new(context, &bucket, identity).count().await {
+        Err(error) if Error::of(&error).kind == Kind::Refused => {
+            Ok(DataFound { complete: true, ..DataFound::default() })
+        }
+        counted => counted,
+    }
 }
 
 /// Shows what will go, and asks. With consent given beforehand the data isn't counted: that can take long. Returns what

@@ -7,15 +7,24 @@ use crate::error::{Error, Kind};
 use crate::event::{DataFound, Event};
 use crate::stack::operation::Terms;
 use crate::stack::plan::Operation;
-use crate::stack::residue::{Emptier, Kind as Of, Ledger, Named, kept};
+use crate::stack::residue::{Emptier, Kind as Of, Ledger, Named, Thing, kept, remove_thing};
 use crate::stack::state::Stack;
-use crate::stack::{Context, operation, poll};
+use crate::stack::{Context, inspect, operation, poll};
 use anyhow::Result;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How often a bucket that is part of the deletion is emptied when rows keep coming.
 const ATTEMPTS: u32 = 10;
+
+/// What became of a bucket's emptying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    /// It holds nothing any more.
+    Wholly,
+    /// It can't be emptied, whoever tries it how often.
+    Stays,
+}
 
 /// One deletion. It can be repeated at any point.
 pub struct Deletion<'a> {
@@ -48,6 +57,7 @@ impl Deletion<'_> {
         // its data has to.
         let at_once = self.export.is_none() && self.only_if.is_none();
         let meanwhile = emptier.as_ref().filter(|_| at_once);
+        let mut helped = false;
         for attempt in 1..=ATTEMPTS {
             let (accepted, begun) = oneshot::channel();
             let terms = Terms {
@@ -62,18 +72,22 @@ impl Deletion<'_> {
             let emptying = async {
                 match begun.await {
                     Ok(()) => self.empty(meanwhile).await,
-                    Err(_) => Ok(()),
+                    Err(_) => Ok(Emptied::Wholly),
                 }
             };
             let (ended, emptied) = tokio::join!(deletion, emptying);
             let ended = ended?;
-            emptied?;
+            let stays = emptied? == Emptied::Stays;
             if ended.stack.is_none() {
                 break;
             }
             // A stack whose template says that the bucket goes with it: made by hand, or by somebody else's copy.
             let not_empty = ended.failures.iter().any(|failure| fault::is_bucket_not_empty(&failure.reason));
-            let (Some(bucket), true) = (bucket, not_empty && attempt < ATTEMPTS) else {
+            if !not_empty && !helped && self.help().await? {
+                helped = true;
+                continue;
+            }
+            let (Some(bucket), true) = (bucket, not_empty && !stays && attempt < ATTEMPTS) else {
                 return Err(operation::failed(context, identity, Operation::Delete, &ended).into());
             };
             let bucket = bucket.to_owned();
@@ -81,7 +95,9 @@ impl Deletion<'_> {
             if let Some(export) = self.export {
                 export.until_nothing_is_new().await?;
             }
-            self.empty(emptier.as_ref()).await?;
+            if self.empty(emptier.as_ref()).await? == Emptied::Stays {
+                return Err(operation::failed(context, identity, Operation::Delete, &ended).into());
+            }
         }
         let Some(emptier) = emptier else { return Ok(()) };
         // Somebody else's `down --keep-data` may have deleted the very same stack.
@@ -91,18 +107,46 @@ impl Deletion<'_> {
         if let Some(export) = self.export {
             export.until_nothing_is_new().await?;
         }
-        self.unless_foreign(poll::patiently(context, at_most, || emptier.remove()).await)
+        self.unless_it_stays(poll::patiently(context, at_most, || emptier.remove_and_tell()).await).map(drop)
     }
 
-    async fn empty(&self, emptier: Option<&Emptier<'_>>) -> Result<()> {
-        let Some(emptier) = emptier else { return Ok(()) };
-        self.unless_foreign(poll::patiently(self.context, self.at_most, || emptier.empty()).await)
+    /// Removes what CloudFormation failed to remove: its role may lack what the caller may do, and what is gone stands in
+    /// no deletion's way. False where that didn't help: then CloudFormation's own reason is what has to be mended.
+    async fn help(&self) -> Result<bool> {
+        let Deletion { context, identity, stack, at_most, .. } = *self;
+        let look = || inspect::resources(context, &stack.id);
+        let resources = poll::patiently(context, at_most, look).await?;
+        let failed = resources.iter().filter(|it| it.status == "DELETE_FAILED");
+        let things: Option<Vec<Thing>> = failed
+            .map(|it| Thing::of_resource(&it.resource_type, it.physical_id.as_deref()?))
+            .map(|thing| thing.filter(|thing| thing.kind != Of::Bucket))
+            .collect();
+        let Some(mut things) = things.filter(|things| !things.is_empty()) else { return Ok(false) };
+        things.sort();
+        for thing in things {
+            if remove_thing(context, identity, &thing, at_most).await.is_err() {
+                return Ok(false);
+            }
+            let service = thing.kind.word().to_owned();
+            context.reporter.tell(&Event::LeftoverRemoved { service, name: thing.name });
+        }
+        Ok(true)
     }
 
-    /// A bucket that somebody else owns now is in nobody's way: what is left is asked at the end.
-    fn unless_foreign(&self, ended: Result<()>) -> Result<()> {
-        let Err(error) = ended else { return Ok(()) };
+    async fn empty(&self, emptier: Option<&Emptier<'_>>) -> Result<Emptied> {
+        let Some(emptier) = emptier else { return Ok(Emptied::Wholly) };
+        self.unless_it_stays(poll::patiently(self.context, self.at_most, || emptier.empty()).await)
+    }
+
+    /// What is left is asked, and named, at the end: a bucket that somebody else owns now is in nobody's way, and one
+    /// that S3 refuses to empty or to remove stays, with all else gone.
+    fn unless_it_stays(&self, ended: Result<()>) -> Result<Emptied> {
+        let Err(error) = ended else { return Ok(Emptied::Wholly) };
         let (known, Some(bucket)) = (Error::of(&error), self.bucket) else { return Err(error) };
+        if let Some(ledger) = self.ledger.filter(|_| fault::is_lasting_refusal(&known)) {
+            ledger.refused(Thing::new(Of::Bucket, bucket), known);
+            return Ok(Emptied::Stays);
+        }
         if known.kind != Kind::Refused {
             return Err(error);
         }
@@ -111,7 +155,7 @@ impl Deletion<'_> {
             let (service, name) = (Of::Bucket.word().to_owned(), bucket.to_owned());
             self.context.reporter.tell(&Event::NotOurs { service, name, because: known.message });
         }
-        Ok(())
+        Ok(Emptied::Stays)
     }
 }
 

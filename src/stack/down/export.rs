@@ -44,9 +44,14 @@ impl<'a> Export<'a> {
     pub async fn until_nothing_is_new(&self) -> Result<()> {
         for _ in 0..ROUNDS {
             if self.once().await? == 0 {
-                break;
+                return Ok(());
             }
         }
+        self.context.reporter.tell(&Event::ExportUnsettled {
+            bucket: self.query.bucket.clone(),
+            directory: self.directory.display().to_string(),
+            rounds: ROUNDS,
+        });
         Ok(())
     }
 

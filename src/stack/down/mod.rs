@@ -15,8 +15,8 @@ use super::plan::Operation;
 use super::residue::{BeforeBucket, Ledger, Look, Named, Sweep, Swept, artifacts, kept};
 use super::state::Stack;
 use super::{Conduct, Consent, Context, identity, interrupt};
-use crate::cloud::Identity;
-use crate::error::Error;
+use crate::cloud::{Identity, fault};
+use crate::error::{Error, Kind};
 use crate::event::{Done, Event, NextStep, Removed};
 use anyhow::Result;
 use before::Found;
@@ -76,10 +76,12 @@ pub async fn down(context: &Context, wish: Wish) -> Result<Done> {
     let work = Teardown { context, begun: &begun, wish: &wish, ledger: &ledger, began: Instant::now() };
     let work = work.go().boxed_local();
     let ended = interrupt::unless_told_to_stop(context, &begun, wish.timeout, work).await;
-    let Some(path) = wish.proof.as_ref().filter(|_| ended.is_ok() || ledger.has_changed()) else {
+    let error = ended.as_ref().err().map(Error::of);
+    // What was refused beforehand proves nothing; that something is left, and what, is as much of a proof as its end.
+    let tells = error.as_ref().is_none_or(|error| ledger.has_changed() || error.kind == Kind::Leftovers);
+    let Some(path) = wish.proof.as_ref().filter(|_| tells) else {
         return ended;
     };
-    let error = ended.as_ref().err().map(Error::of);
     let written = ledger.proof(context, error).write(path);
     // Why it failed says more than that this couldn't be written, too.
     ended.and_then(|done| written.map(|()| done))
@@ -155,6 +157,11 @@ impl Teardown<'_> {
         let Teardown { context, wish, ledger, begun, .. } = *self;
         let bucket = found.bucket(context, identity, wish.timeout).await?;
         let removed = found.removed(bucket.as_deref());
+        if let Some(stack) = found.stack.as_ref().filter(|_| wish.keep_data)
+            && let Some(held) = found.held_bucket(bucket.as_deref())
+        {
+            kept::refuse_unless_left(context, stack, held, wish.timeout).await?;
+        }
         let data = before::agree(context, identity, wish, &removed).await?;
         sweep.data_is_agreed.fetch_or(data.is_some(), Ordering::Relaxed);
         if let Some(export) = export {
@@ -167,8 +174,14 @@ impl Teardown<'_> {
         }
         let Some(stack) = &found.stack else { return Ok(()) };
         wish.only_if.as_ref().map_or(Ok(()), |only_if| only_if(stack))?;
-        if wish.keep_data && stack.expires().is_some() {
-            kept::keep(context, identity, wish.timeout).await?;
+        if wish.keep_data {
+            let marked = kept::keep(context, identity, wish.timeout).await;
+            // Nothing would ever take it for a leftover whose time is over: the mark only tells what it is.
+            let is_needed = stack.expires().is_some();
+            marked.or_else(|error| match fault::is_lasting_refusal(&Error::of(&error)) && !is_needed {
+                true => Ok(()),
+                false => Err(error),
+            })?;
         }
         begun.acting(Operation::Delete, &stack.id, "");
         ledger.changing();

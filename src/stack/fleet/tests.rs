@@ -99,7 +99,7 @@ fn a_choice_is_of_names_and_of_all_tags_that_are_given() {
 }
 
 #[test]
-fn a_bucket_without_a_stack_is_a_leftover_unless_it_was_kept_or_is_named_otherwise() {
+fn a_bucket_without_a_stack_is_a_leftover_or_was_kept_unless_it_is_named_otherwise() {
     let tags = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
         let all = [(TAG_ENVIRONMENT, "dev")].into_iter().chain(more.iter().copied());
         all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -111,5 +111,7 @@ fn a_bucket_without_a_stack_is_a_leftover_unless_it_was_kept_or_is_named_otherwi
     assert!(!left(bucket, tags(&[]), "us-east-1").unwrap().at(now()).expired);
     assert_eq!(left(bucket, expired.clone(), "eu-west-1"), None);
     assert_eq!(left("kinesis-stack-artifacts-123456789012-us-east-1", expired, "us-east-1"), None);
-    assert_eq!(left(bucket, tags(&[(TAG_KEPT, "true")]), "us-east-1"), None);
+    let kept = tags(&[(TAG_KEPT, "true"), (TAG_EXPIRES, "2026-11-24T11:00:00Z")]);
+    let kept = left(bucket, kept, "us-east-1").unwrap().at(now());
+    assert!(kept.listed.kept && !kept.expired && kept.rank(now()) == Rank::Kept);
 }

@@ -46,6 +46,7 @@ fn seen(status: &str) -> Seen {
         ephemeral: false,
         cost_per_day: None,
         left_bucket: None,
+        kept: false,
         tags: BTreeMap::new(),
     };
     listed.at(now())

@@ -162,7 +162,7 @@ pub async fn remove_unused(
             how: How::Name,
             answer,
             because,
-            at: String::new(),
+            at: ledger.now(),
             request_id: None,
             looks: 1,
         });
@@ -209,6 +209,29 @@ pub async fn remove_unused(
         context.reporter.tell(&Event::ArtifactsRemoved { bucket, zips, bucket_removed });
     }
     Ok(())
+}
+
+/// Removes one zip that nobody uses any more. The next `down` does the same for whoever may not, or was killed before.
+pub async fn remove_one_unused(
+    context: &Context,
+    identity: &Identity,
+    key: &str,
+    at_most: Duration,
+) -> Result<()> {
+    let Artifacts { zips, users, not_asked, .. } = look(context, identity, None, at_most).await?;
+    let zips: Vec<ObjectIdentifier> = zips.into_iter().flatten().filter(|zip| zip.key() == key).collect();
+    if not_asked.is_some() || users.deploying || users.use_(key) || zips.is_empty() {
+        return Ok(());
+    }
+    let bucket = artifact_bucket(&identity.account, &context.clients.region);
+    match poll::patiently(context, at_most, || delete(context, identity, &bucket, zips.clone())).await {
+        Ok(()) => {
+            let zips = zips.len() as u64;
+            context.reporter.tell(&Event::ArtifactsRemoved { bucket, zips, bucket_removed: false });
+            Ok(())
+        }
+        Err(error) => refusal(error).map(drop),
+    }
 }
 
 /// Deletes these. What S3 stumbled over is asked for again; what it refuses is an error.

@@ -12,6 +12,7 @@ use anyhow::Result;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use aws_types::request_id::RequestId;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ impl Question {
     }
 
     /// Whether a thing is what is asked for by name: then the tags need not tell it.
-    fn is_about(&self, thing: &Thing) -> bool {
+    pub fn is_about(&self, thing: &Thing) -> bool {
         match &self.0 {
             Subject::Thing(asked) => asked == thing,
             Subject::LogGroups(prefix) => thing.kind == Kind::LogGroup && thing.name.starts_with(prefix),
@@ -132,14 +133,25 @@ impl Question {
     }
 }
 
+/// What became of a question.
+#[derive(Debug)]
+pub struct Answered {
+    /// What was asked.
+    pub question: Question,
+    /// What was said, or why nobody knows.
+    pub answer: Result<Answer, Error>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Asks all of them at once, each as long as it takes.
 pub async fn ask(
     context: &Context,
     identity: &Identity,
     questions: Vec<Question>,
     at_most: Duration,
-) -> Vec<(Question, Result<Answer, Error>)> {
-    let answers = questions.iter().map(|question| async {
+) -> Vec<Answered> {
+    let answers = questions.into_iter().map(|question| async move {
         let answer = match &question.0 {
             Subject::Thing(thing) => {
                 poll::patiently(context, at_most, || is_there(context, identity, thing)).await
@@ -150,10 +162,10 @@ pub async fn ask(
             Subject::Stack(name) => poll::patiently(context, at_most, || stack(context, name)).await,
             Subject::Tagged(name) => tagged(context, identity, name, at_most).await,
         };
-        answer.map_err(|error| Error::of(&error))
+        let answer = answer.map_err(|error| Error::of(&error));
+        Answered { question, answer, at: context.clock.now() }
     });
-    let answers = join_all(answers).await;
-    questions.into_iter().zip(answers).collect()
+    join_all(answers).await
 }
 
 /// Whether a thing is there.

@@ -51,7 +51,7 @@ pub async fn remove_if_empty(context: &Context, identity: &Identity) -> Result<b
     let emptier = Emptier::new(context, &bucket, identity);
     let empty = emptier.count().await?.objects == 0;
     if empty {
-        emptier.remove().await?;
+        emptier.remove_and_tell().await?;
     }
     Ok(empty)
 }

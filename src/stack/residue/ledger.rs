@@ -11,6 +11,7 @@ use crate::stack::state::Stack;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -163,6 +164,7 @@ struct State {
     kept: Vec<Named>,
     not_ours: Vec<Named>,
     left: Vec<Left>,
+    refused: BTreeMap<Thing, Error>,
 }
 
 impl Ledger {
@@ -235,6 +237,16 @@ impl Ledger {
         state.asked.iter().find(|it| it.service == service && it.name == name).map(|asked| asked.answer)
     }
 
+    /// It can't be removed, and why: nobody need try again.
+    pub fn refused(&self, thing: Thing, because: Error) {
+        self.lock().refused.insert(thing, because);
+    }
+
+    /// What can't be removed.
+    pub fn all_refused(&self) -> BTreeMap<Thing, Error> {
+        self.lock().refused.clone()
+    }
+
     /// All that is left.
     pub fn left(&self, left: Vec<Left>) {
         self.lock().left = left;
@@ -245,8 +257,14 @@ impl Ledger {
         self.lock().kept.clone()
     }
 
-    /// A question was answered. `verdict`: what the answer amounts to.
-    pub fn asked(&self, question: &Question, answer: &Result<Answer, Error>, verdict: Verdict) {
+    /// A question was answered at that moment. `verdict`: what the answer amounts to.
+    pub fn asked(
+        &self,
+        question: &Question,
+        answer: &Result<Answer, Error>,
+        at: Timestamp,
+        verdict: Verdict,
+    ) {
         let (request_id, because) = match answer {
             Ok(answer) => (answer.request_id.clone(), answer.not_asked.clone()),
             Err(error) => (None, Some(error.to_string())),
@@ -257,26 +275,26 @@ impl Ledger {
             how: question.how(),
             answer: verdict,
             because,
-            at: String::new(),
+            at: written(at),
             request_id,
             looks: 1,
         });
     }
 
-    /// The same for what is no question of ours. It happened now.
+    /// The same for what is no question of ours.
     pub fn note(&self, asked: Asked) {
-        let at = self.now();
         let mut state = self.lock();
         let before = state.asked.iter().position(|it| it.service == asked.service && it.name == asked.name);
         let looks = before.map_or(0, |place| state.asked[place].looks) + asked.looks;
-        let asked = Asked { at, looks, ..asked };
+        let asked = Asked { looks, ..asked };
         match before {
             Some(place) => state.asked[place] = asked,
             None => state.asked.push(asked),
         }
     }
 
-    fn now(&self) -> String {
+    /// Now, as the proof tells it.
+    pub fn now(&self) -> String {
         written(self.clock.now())
     }
 

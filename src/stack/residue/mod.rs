@@ -14,6 +14,7 @@ mod whose;
 pub use bucket::remove_if_empty;
 pub use emptying::Emptier;
 pub use ledger::{Ledger, Named, Proof};
+pub use remove::remove as remove_thing;
 pub use sweep::{BeforeBucket, Look, Sweep, Swept};
 pub use thing::{Kind, Thing};
 pub use whose::{Whose, whose};

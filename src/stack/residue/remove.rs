@@ -29,7 +29,7 @@ const MOST_CONFLICTS: u32 = 8;
 pub async fn remove(context: &Context, identity: &Identity, thing: &Thing, at_most: Duration) -> Result<()> {
     if thing.kind == Kind::Bucket {
         let emptier = Emptier::new(context, &thing.name, identity);
-        return poll::patiently(context, at_most, || emptier.remove()).await;
+        return poll::patiently(context, at_most, || emptier.remove()).await.map(drop);
     }
     let (began, mut wait, mut conflicts) = (Instant::now(), WAITS.0, 0);
     loop {

@@ -4,7 +4,7 @@
 //! derived names and by the tag.
 
 use super::Emptier;
-use super::ask::{Answer, Question, ask, questions};
+use super::ask::{Answered, Question, ask, questions};
 use super::ledger::{Ledger, Left, Named, Verdict};
 use super::remove::remove;
 use super::thing::{Kind as Of, Thing};
@@ -60,7 +60,7 @@ pub enum Swept {
 
 /// What one look found.
 pub struct Look {
-    answers: Vec<(Question, Result<Answer, Error>)>,
+    answers: Vec<Answered>,
     /// What is there and is ours.
     pub things: Vec<Thing>,
     /// The environment's stack, where it is there.
@@ -98,7 +98,7 @@ impl<'a> Sweep<'a> {
         let answers = ask(self.context, self.identity, all, self.at_most).await;
         let name = self.context.environment.stack();
         let (mut things, mut stack, mut strangers) = (Vec::new(), None, Vec::new());
-        for answer in answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()) {
+        for answer in answers.iter().filter_map(|answered| answered.answer.as_ref().ok()) {
             things.extend(answer.things.iter().cloned());
             for found in &answer.stacks {
                 match found.name == name {
@@ -151,7 +151,7 @@ impl<'a> Sweep<'a> {
 
     /// Sweeps until nothing comes back. `first`: what was just seen, where it was agreed to remove that.
     pub async fn run(&self, mut first: Option<Look>) -> Result<Swept> {
-        let mut learnt = Learnt::default();
+        let mut learnt = Learnt { failed: self.ledger.all_refused(), ..Learnt::default() };
         let (mut found_any, mut clean, mut pending) = (false, 0, Vec::new());
         for number in 0..LOOKS {
             tokio::time::sleep(Duration::from_secs(SETTLING[number as usize])).await;
@@ -164,7 +164,7 @@ impl<'a> Sweep<'a> {
                 return Ok(Swept::BroughtUpAgain(Box::new(stack)));
             }
             let is_anothers = look.is_anothers();
-            for (question, answer) in look.answers {
+            for Answered { question, answer, .. } in look.answers {
                 if let Err(error) = answer {
                     learnt.unknown.push((question, error));
                 }
@@ -173,6 +173,11 @@ impl<'a> Sweep<'a> {
                 pending = look.strangers;
                 break;
             }
+            // What couldn't be removed may have gone without us.
+            let unknown = &learnt.unknown;
+            learnt.failed.retain(|thing, _| {
+                look.things.contains(thing) || unknown.iter().any(|(question, _)| question.is_about(thing))
+            });
             learnt.failed.extend(look.unsure);
             let things: Vec<Thing> =
                 look.things.into_iter().filter(|thing| !learnt.failed.contains_key(thing)).collect();
@@ -268,7 +273,7 @@ impl<'a> Sweep<'a> {
 
     /// Writes down what was answered.
     fn note(&self, look: &Look) {
-        for (question, answer) in &look.answers {
+        for Answered { question, answer, at } in &look.answers {
             let verdict = match answer {
                 Err(_) => Verdict::Unknown,
                 Ok(answer) if answer.not_asked.is_some() => Verdict::NotAsked,
@@ -282,7 +287,7 @@ impl<'a> Sweep<'a> {
             if verdict == Verdict::Kept {
                 self.ledger.kept(Named::new(question.service(), question.name()));
             }
-            self.ledger.asked(question, answer, verdict);
+            self.ledger.asked(question, answer, *at, verdict);
         }
     }
 

@@ -74,6 +74,14 @@ impl Thing {
         Thing { kind, name: name.into() }
     }
 
+    /// What a resource of a stack is, where it is of a kind that we know.
+    pub fn of_resource(resource_type: &str, physical_id: &str) -> Option<Self> {
+        const KINDS: [Kind; 6] =
+            [Kind::DeliveryStream, Kind::Stream, Kind::Function, Kind::Role, Kind::LogGroup, Kind::Bucket];
+        let kind = KINDS.into_iter().find(|kind| kind.resource_type() == resource_type)?;
+        (!physical_id.is_empty()).then(|| Thing::new(kind, physical_id))
+    }
+
     /// The thing that an ARN names, where it is of a kind that we know.
     pub fn of_arn(arn: &str) -> Option<Self> {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();

@@ -49,7 +49,8 @@ impl Attempt<'_> {
         let name_is_free = stack.as_ref().is_none_or(|stack| !stack.status.is(Known::ReviewInProgress));
         let cleared =
             clear_the_way(context, self.begun, &identity, stack, self.conduct).boxed_local().await?;
-        let (stack, mut means) = (cleared.stack, wish.means.clone());
+        let stack = cleared.stack;
+        let mut means = protection::unmarked(context, stack.as_ref(), wish.means);
         if let Some(stack) = &stack {
             protection::refuse_ephemeral(stack, &means, &context.invocation)?;
         }

@@ -222,19 +222,20 @@ pub async fn plan(context: &Context, wish: &Wish<'_>) -> Result<Plan> {
     let name_is_free = stack.is_none();
     let stack = match stack {
         Some(stack) => match stack.status.way_out() {
-            WayOut::Update => {
-                protection::refuse_ephemeral(&stack, wish.means, &context.invocation)?;
-                Some(stack)
-            }
+            WayOut::Update => Some(stack),
             WayOut::Create => None,
             // What it would be made into can only be told once it is out of that state.
             _ => return Err(operation::in_the_way(context, &stack).into()),
         },
         None => None,
     };
-    lifetime::check(context, stack.as_ref(), wish.means, None)?;
+    let means = &protection::unmarked(context, stack.as_ref(), wish.means);
+    if let Some(stack) = &stack {
+        protection::refuse_ephemeral(stack, means, &context.invocation)?;
+    }
+    lifetime::check(context, stack.as_ref(), means, None)?;
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
-    let wanted = wish.wanted(wish.means, &template, &store, &artifact, name_is_free);
+    let wanted = wish.wanted(means, &template, &store, &artifact, name_is_free);
     let begun = Begun::default();
     begun.planning(&wanted.name, name_is_free);
     let work = async {

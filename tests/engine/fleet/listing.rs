@@ -2,11 +2,12 @@
 
 use super::{account, add, stack, survey};
 use crate::bench::{Bench, STACK};
+use kinesis_stack::environment::Environment;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::settings::Choice;
-use kinesis_stack::stack::fleet;
 use kinesis_stack::stack::status::Known;
+use kinesis_stack::stack::{down, fleet};
 use simulated_aws::{Fault, Refusal, When};
 
 #[tokio::test(start_paused = true)]
@@ -59,8 +60,8 @@ async fn what_is_left_of_an_environment_without_a_stack_is_listed_and_kept_data_
     tokio::time::sleep(std::time::Duration::from_secs(600)).await;
     let fleet = survey(std::slice::from_ref(&bench.context)).await.unwrap();
     let left: Vec<_> = fleet.environments.iter().filter(|it| it.listed.left_bucket.is_some()).collect();
-    assert_eq!(left.len(), 1, "{left:#?}");
-    assert!(left[0].listed.env == "gone" && left[0].expired);
+    let told: Vec<_> = left.iter().map(|it| (it.listed.env.as_str(), it.expired, it.listed.kept)).collect();
+    assert_eq!(told, [("gone", true, false), ("kept", false, true)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,4 +116,33 @@ async fn a_list_is_of_those_that_are_chosen() {
     let chosen = fleet::survey(std::slice::from_ref(&bench.context), &choice, fleet::PATIENCE).await.unwrap();
     let names: Vec<_> = chosen.environments.iter().map(|it| it.listed.env.as_str()).collect();
     assert_eq!(names, ["pr-1", "pr-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_was_kept_is_listed_as_kept_whether_its_environment_had_an_end_or_none() {
+    for minutes in [Some(60), None] {
+        let mut bench = account().await;
+        bench.context.environment = Environment::new("over".parse().unwrap());
+        add(&bench, "over", minutes);
+        let keeping = down::Wish { keep_data: true, ..down::Wish::new(bench.conduct) };
+        down::down(&bench.context, keeping).await.unwrap();
+        let fleet = survey(std::slice::from_ref(&bench.context)).await.unwrap();
+        let last = &fleet.environments.last().unwrap().listed;
+        assert_eq!((last.env.as_str(), last.kept), ("over", true), "{minutes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_mark_a_bucket_keeps_it_all_the_same_where_nothing_would_ever_take_it() {
+    let mut bench = account().await;
+    bench.account().script.denied.insert("s3:PutBucketTagging".to_owned());
+    let keeping = |bench: &Bench| down::Wish { keep_data: true, ..down::Wish::new(bench.conduct) };
+    bench.context.environment = Environment::new("over".parse().unwrap());
+    add(&bench, "over", Some(60));
+    let error = down::down(&bench.context, keeping(&bench)).await.unwrap_err();
+    assert!(error.to_string().contains("mark"), "{error}");
+    bench.context.environment = Environment::new("never".parse().unwrap());
+    add(&bench, "never", None);
+    down::down(&bench.context, keeping(&bench)).await.unwrap();
+    assert!(bench.account().buckets.contains_key("kinesis-stack-123456789012-never-us-east-1"));
 }

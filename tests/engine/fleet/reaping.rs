@@ -341,7 +341,11 @@ async fn data_that_was_kept_on_purpose_outlives_its_environments_time() {
     down::down(&bench.context, keeping).await.unwrap();
     assert!(bench.account().stack(&stack("over")).is_none());
     sleep(Duration::from_secs(7_200)).await;
-    assert_eq!(reap(&bench).await.due, []);
+    let ended = reap(&bench).await;
+    assert_eq!((ended.due.len(), ended.reckoning(false).kept), (0, 1));
+    assert_eq!(ended.kept[0].1, bucket);
+    let is_told = |event: &Event| matches!(event, Event::BucketKept { env, bucket: told, .. } if env == "over" && told == bucket);
+    assert_eq!(bench.events().iter().filter(|event| is_told(event)).count(), 1);
     assert!(bench.account().buckets.contains_key(bucket));
 }
 

@@ -1,22 +1,25 @@
 //! One attempt at one command: a process of its own, as far as the account can tell.
 
-use super::story::{Mishap, Verb, Wish};
-use crate::bench::{ARTIFACTS, BUCKET, STACK, clock, configuration};
+use super::seen::Seen;
+use super::story::{Beside, Mishap, Verb, Wish};
+use crate::bench::{FIRST_SECOND, clock, configuration};
 use kinesis_stack::artifact::Workshop;
 use kinesis_stack::cloud::Clients;
-use kinesis_stack::environment::Environment;
+use kinesis_stack::environment::{Environment, expiry_of};
 use kinesis_stack::error::Error;
 use kinesis_stack::event::{Event, Question, Reporter};
-use kinesis_stack::settings::{Invocation, Means, ProcessorSource};
+use kinesis_stack::settings::{Choice, Invocation, Means, ProcessorSource, Ttl};
 use kinesis_stack::signals::{Sender, Signals};
+use kinesis_stack::stack::reap::{self, Reaped};
 use kinesis_stack::stack::{self, Conduct, Consent, Context};
 use kinesis_stack::template::{Architecture, Shape};
-use simulated_aws::{Account, Aws, Call, Deployment, Kill};
-use std::collections::{BTreeMap, BTreeSet};
+use simulated_aws::{Aws, Call, Kill};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub const REGION: &str = "us-east-1";
 /// `--timeout`, where it isn't short.
@@ -28,6 +31,8 @@ pub struct Told {
     pub outputs: BTreeMap<String, String>,
     pub status: Option<String>,
     pub code_is_current: Option<bool>,
+    /// When its time is over, by the account's age.
+    pub expires: Option<Duration>,
 }
 
 /// An attempt as it was seen from outside.
@@ -44,87 +49,25 @@ pub struct Attempt {
     pub ended: Duration,
     /// `None`: it was killed.
     pub result: Option<Result<Told, Error>>,
+    /// What `reap` came to.
+    pub reaped: Option<Reaped>,
+    /// What another caller ran at the same time, and how that ended, where it did.
+    pub beside: Option<(Verb, Option<Result<Told, Error>>)>,
+    /// When log groups were looked for, by the account's age.
+    pub log_looks: Vec<Duration>,
     pub events: Vec<Event>,
     pub calls: Vec<Call>,
     pub before: Seen,
     pub after: Seen,
 }
 
-/// An account as it is seen from outside.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    pub stack: Option<SeenStack>,
-    pub things: BTreeSet<String>,
-    /// The SHA-256 of what the function runs, in base64.
-    pub code: Option<String>,
-    pub has_bucket: bool,
-    pub has_artifacts: bool,
-    /// Whether it bears the environment's tag, as one does whose making came to its end.
-    pub has_tagged_bucket: bool,
-    /// Rows that the story put there.
-    pub rows: BTreeSet<String>,
-    /// All that lies in the bucket.
-    pub objects: usize,
-    /// What somebody else has begun so far.
-    pub somebody: usize,
-}
-
-#[derive(Debug, Clone)]
-pub struct SeenStack {
-    pub status: String,
-    pub deployed: Deployment,
-    pub protected: bool,
-    pub change_sets: Vec<String>,
-    /// Whether somebody else's operation was the last.
-    pub is_somebodys: bool,
-}
-
-/// How the story's rows are called.
-pub fn row(number: u32) -> String {
-    format!("rows/story-{number}")
-}
-
-impl Seen {
-    pub fn of(account: &mut Account) -> Self {
-        let stack = account.stack(STACK).map(|stack| SeenStack {
-            status: stack.status.clone(),
-            deployed: stack.deployed.clone(),
-            protected: stack.protected,
-            change_sets: stack.change_sets.iter().map(|it| it.name.clone()).collect(),
-            is_somebodys: stack.operations.last().is_some_and(|it| it.token == "somebody"),
-        });
-        let operations = account.stacks.iter().flat_map(|stack| &stack.operations);
-        let somebody = operations.filter(|it| it.token == "somebody").count();
-        let held = account.buckets.get(BUCKET).map(|bucket| bucket.versions.keys());
-        let keys: Vec<&String> = held.into_iter().flatten().map(|(key, _)| key).collect();
-        let function = account.thing("AWS::Lambda::Function", "kinesis-stack-dev-processor");
-        Seen {
-            stack,
-            things: account.things.keys().map(|(_, name)| name.clone()).collect(),
-            code: function.and_then(|it| it.facts.get("CodeSha256").cloned()),
-            has_tagged_bucket: account.buckets.get(BUCKET).is_some_and(|bucket| !bucket.tags.is_empty()),
-            has_bucket: account.buckets.contains_key(BUCKET),
-            has_artifacts: account.buckets.contains_key(ARTIFACTS),
-            rows: keys.iter().filter(|key| key.starts_with("rows/story-")).map(ToString::to_string).collect(),
-            objects: keys.len(),
-            somebody,
-        }
-    }
-
-    /// Whether anything of the environment is there.
-    pub fn remains(&self) -> Vec<String> {
-        let stack = self.stack.iter().map(|stack| format!("the stack, {}", stack.status));
-        let bucket = self.has_bucket.then(|| format!("the bucket, with {} objects", self.objects));
-        let artifacts = self.has_artifacts.then(|| "the artifact bucket".to_owned());
-        stack.chain(self.things.iter().cloned()).chain(bucket).chain(artifacts).collect()
-    }
-}
-
 #[derive(Default)]
 struct Recorder {
     events: Mutex<Vec<Event>>,
+    /// When log groups were looked for.
+    log_looks: Mutex<Vec<Instant>>,
     /// Prints all, with the time since.
-    loud: Option<tokio::time::Instant>,
+    loud: Option<Instant>,
 }
 
 impl Reporter for Recorder {
@@ -132,8 +75,12 @@ impl Reporter for Recorder {
         if let Some(since) = self.loud {
             println!("{:9.3}   {event:?}", since.elapsed().as_secs_f64());
         }
-        if !matches!(event, Event::Call { .. }) {
-            self.events.lock().unwrap().push(event.clone());
+        match event {
+            Event::Call { operation, .. } if operation == "DescribeLogGroups" => {
+                self.log_looks.lock().unwrap().push(Instant::now());
+            }
+            Event::Call { .. } => {}
+            event => self.events.lock().unwrap().push(event.clone()),
         }
     }
 
@@ -159,6 +106,7 @@ pub fn means(wish: &Wish) -> Means {
         express: wish.express,
         adopt: wish.adopt,
         protection: wish.protection,
+        ttl: wish.ttl.map(Ttl::For),
         ..Means::default()
     }
 }
@@ -169,9 +117,35 @@ struct Process {
     conduct: Conduct,
     signal: Sender,
     recorder: Arc<Recorder>,
+    reaped: Mutex<Option<Reaped>>,
 }
 
 impl Process {
+    fn new(aws: &Aws, directory: &Path, conduct: Conduct, loud: Option<Instant>) -> Self {
+        let recorder = Arc::new(Recorder { loud, ..Recorder::default() });
+        let reporter: Arc<dyn Reporter> = recorder.clone();
+        let (signal, signals) = Signals::by_hand();
+        Process {
+            context: Context {
+                signals,
+                environment: Environment::new("dev".parse().unwrap()),
+                clients: Clients::new(&configuration(REGION, aws), &reporter).unwrap(),
+                reporter,
+                invocation: Invocation::default(),
+                clock: clock(aws),
+            },
+            workshop: Workshop {
+                cache: directory.to_owned(),
+                source: ProcessorSource::File(directory.join("bootstrap")),
+                architecture: Architecture::X86_64,
+            },
+            conduct,
+            signal,
+            recorder,
+            reaped: Mutex::default(),
+        }
+    }
+
     async fn run(&self, verb: &Verb) -> Result<Told, Error> {
         let told = match verb {
             Verb::Up(wish) => {
@@ -190,10 +164,33 @@ impl Process {
                 let wish = stack::down::Wish { keep_data, ..stack::down::Wish::new(self.conduct) };
                 stack::down::down(&self.context, wish).await.map(|_| Told::default())
             }
+            Verb::Extend(seconds) => {
+                let done =
+                    stack::extend::extend(&self.context, Ttl::For(*seconds), self.conduct.timeout).await;
+                done.map(|done| Told { expires: done.expires.as_deref().and_then(age_of), ..Told::default() })
+            }
+            Verb::Reap(at_once) => {
+                let wish = reap::Wish {
+                    choice: Choice::default(),
+                    at_once: *at_once,
+                    timeout: self.conduct.timeout,
+                    dry_run: false,
+                    consent: Consent::Ask,
+                };
+                match reap::reap(std::slice::from_ref(&self.context), &wish).await {
+                    Ok(reaped) => {
+                        let error = reaped.error();
+                        *self.reaped.lock().unwrap() = Some(reaped);
+                        error.map_or(Ok(Told::default()), |error| Err(error.into()))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Verb::Status => stack::inspect::inspect(&self.context, &self.workshop).await.map(|it| Told {
                 outputs: it.outputs,
                 status: Some(it.status.to_string()),
                 code_is_current: it.code.current,
+                expires: None,
             }),
         };
         told.map_err(|error| Error::of(&error))
@@ -206,36 +203,19 @@ pub async fn attempt(
     directory: &Path,
     (verb, yes): (&Verb, bool),
     mishap: Mishap,
-    loud: Option<tokio::time::Instant>,
+    beside: Option<&Beside>,
+    loud: Option<Instant>,
 ) -> Attempt {
-    if let Verb::Up(wish) = verb {
-        std::fs::write(directory.join("bootstrap"), wish.script()).unwrap();
+    for verb in [Some(verb), beside.map(|beside| &beside.verb)].into_iter().flatten() {
+        if let Verb::Up(wish) = verb {
+            std::fs::write(directory.join("bootstrap"), wish.script()).unwrap();
+        }
     }
-    let recorder = Arc::new(Recorder { loud, ..Recorder::default() });
-    let reporter: Arc<dyn Reporter> = recorder.clone();
-    let (signal, signals) = Signals::by_hand();
-    let environment = Environment::new("dev".parse().unwrap());
     let timeout = if let Mishap::ShortOfTime(timeout) = mishap { timeout } else { TIMEOUT };
-    let process = Process {
-        context: Context {
-            signals,
-            environment: environment.clone(),
-            clients: Clients::new(&configuration(REGION, aws), &reporter).unwrap(),
-            reporter,
-            invocation: Invocation::default(),
-            clock: clock(aws),
-        },
-        workshop: Workshop {
-            cache: directory.to_owned(),
-            source: ProcessorSource::File(directory.join("bootstrap")),
-            architecture: Architecture::X86_64,
-        },
-        conduct: Conduct { consent: if yes { Consent::Given } else { Consent::Ask }, timeout },
-        signal,
-        recorder,
-    };
+    let consent = if yes { Consent::Given } else { Consent::Ask };
+    let process = Process::new(aws, directory, Conduct { consent, timeout }, loud);
     let template = match verb {
-        Verb::Up(wish) => super::templates::rendered(&environment, &shape(wish)),
+        Verb::Up(wish) => super::templates::rendered(&process.context.environment, &shape(wish)),
         _ => String::new(),
     };
     let (before, began, first) = {
@@ -243,10 +223,16 @@ pub async fn attempt(
         account.kill = None;
         (Seen::of(account), account.age(), account.calls.len())
     };
-    let result = befallen(aws, &process, verb, mishap).await;
+    let started = Instant::now();
+    let other = beside.map(|beside| {
+        let conduct = Conduct { consent, timeout: TIMEOUT };
+        (Process::new(aws, directory, conduct, loud), beside)
+    });
+    let (result, other_result) = befallen(aws, &process, verb, mishap, other.as_ref()).await;
     let artifact = process.workshop.at_hand().map(|artifact| artifact.sha256).unwrap_or_default();
     let account = &mut *aws.now();
     let events = std::mem::take(&mut *process.recorder.events.lock().unwrap());
+    let looks = process.recorder.log_looks.lock().unwrap();
     Attempt {
         verb: verb.clone(),
         yes,
@@ -256,6 +242,9 @@ pub async fn attempt(
         began,
         ended: account.age(),
         result,
+        reaped: process.reaped.lock().unwrap().take(),
+        beside: beside.map(|beside| (beside.verb.clone(), other_result)),
+        log_looks: looks.iter().map(|at| began + at.duration_since(started)).collect(),
         events,
         calls: account.calls[first..].to_vec(),
         before,
@@ -263,11 +252,25 @@ pub async fn attempt(
     }
 }
 
-async fn befallen(aws: &Aws, process: &Process, verb: &Verb, mishap: Mishap) -> Option<Result<Told, Error>> {
+type Ended = Option<Result<Told, Error>>;
+
+/// How it ended, and how the other caller's command did.
+async fn befallen(
+    aws: &Aws,
+    process: &Process,
+    verb: &Verb,
+    mishap: Mishap,
+    other: Option<&(Process, &Beside)>,
+) -> (Ended, Ended) {
+    let beside = async {
+        let (process, beside) = other?;
+        tokio::time::sleep(beside.after).await;
+        Some(process.run(&beside.verb).await)
+    };
     // On the heap: the futures of a whole command are big.
-    let mut work = Box::pin(process.run(verb));
+    let mut work = Box::pin(async { tokio::join!(async { Some(process.run(verb).await) }, beside) });
     match mishap {
-        Mishap::Nothing | Mishap::ShortOfTime(_) => Some(work.await),
+        Mishap::Nothing | Mishap::ShortOfTime(_) => work.await,
         Mishap::Killed { at, after_effect } => {
             let signal = Arc::new(Notify::new());
             {
@@ -275,19 +278,27 @@ async fn befallen(aws: &Aws, process: &Process, verb: &Verb, mishap: Mishap) -> 
                 account.kill =
                     Some(Kill { at: account.calls.len() + at, after_effect, signal: signal.clone() });
             }
+            // Whoever else is at it goes with the same power cut.
             tokio::select! {
                 biased;
-                result = &mut work => Some(result),
-                () = signal.notified() => None,
+                results = &mut work => results,
+                () = signal.notified() => (None, None),
             }
         }
         Mishap::ToldToStop { after, with } => {
             tokio::select! {
                 biased;
-                result = &mut work => return Some(result),
+                results = &mut work => return results,
                 () = tokio::time::sleep(after) => process.signal.send(with),
             }
-            Some(work.await)
+            work.await
         }
     }
+}
+
+/// How old the account is at a moment.
+pub fn age_of(timestamp: &str) -> Option<Duration> {
+    let since = expiry_of(timestamp)?.as_second() - FIRST_SECOND;
+    // What was over before the account began is over from its beginning.
+    Some(Duration::from_secs(since.max(0).unsigned_abs()))
 }

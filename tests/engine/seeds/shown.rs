@@ -59,8 +59,10 @@ async fn a_look_older_than_the_roll_back_does_not_make_a_failed_creation_good() 
 #[tokio::test(start_paused = true)]
 async fn a_permission_that_is_missing_on_ones_own_bucket_is_named() {
     let bench = deployed().await;
+    bench.account().put(BUCKET, "rows/1", Version::default());
     bench.account().script.denied.insert("s3:ListBucketVersions".to_owned());
     let error = bench.down().await.unwrap_err();
-    assert_eq!(error.kind, Kind::Credentials, "{error}");
+    assert_eq!(error.kind, Kind::Leftovers, "{error}");
     assert!(error.to_string().contains("s3:ListBucketVersions"), "{error}");
+    assert_eq!(bench.remains(), [BUCKET], "all else is gone");
 }

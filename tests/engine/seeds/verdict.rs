@@ -1,14 +1,15 @@
 //! What an attempt's end means: pure, from what was seen.
 
-use super::run::{Attempt, Seen, TIMEOUT};
-use super::story::{Mishap, Verb, Wish};
-use crate::bench::{ARTIFACTS, BUCKET};
-use kinesis_stack::artifact::sha256_of_base64;
-use kinesis_stack::environment::artifact_key;
+use super::left;
+use super::reached::not_reached;
+use super::reaping;
+use super::run::{Attempt, TIMEOUT};
+use super::seen::Seen;
+use super::story::{Mishap, Untold, Verb};
+use crate::bench::BUCKET;
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::Event;
 use simulated_aws::{Script, Weather};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How the story goes on.
@@ -33,14 +34,22 @@ pub enum Deed {
     GivesPermission,
     /// Of an empty bucket whose making was cut short, nothing tells whose it is.
     RemovesBucket,
+    /// The other account lets go of the bucket's name.
+    FreesName,
+    /// The locks on objects end.
+    EndsLocks,
+    /// The index of tags answers again.
+    HealsIndex,
 }
 
 /// What the account was like during an attempt.
 pub struct Around<'a> {
     pub weather: &'a Weather,
     pub script: &'a Script,
-    /// The action that the caller lacks.
-    pub denied: Option<&'a str>,
+    /// The actions that the caller lacks.
+    pub denied: &'a [&'static str],
+    /// Why the index of tags tells nothing.
+    pub untold: Option<Untold>,
     /// Whether somebody else acted at any time of the story.
     pub somebody_ever: bool,
 }
@@ -79,8 +88,14 @@ impl Around<'_> {
         self.weather.expired.is_some_and(|window| overlaps(attempt, window))
     }
 
-    fn is_denied(&self, attempt: &Attempt, operation: &str) -> bool {
+    pub fn is_denied(&self, attempt: &Attempt, operation: &str) -> bool {
         self.weather.denied.is_some_and(|(window, it)| it == operation && overlaps(attempt, window))
+    }
+
+    /// Whether an error names an action that the caller lacks.
+    fn names_denied(&self, text: &str) -> bool {
+        let index = self.untold == Some(Untold::Denied) && text.contains("tag:GetResources");
+        index || self.denied.iter().any(|action| text.contains(action))
     }
 
     fn is_foul(&self, attempt: &Attempt) -> bool {
@@ -93,11 +108,22 @@ pub fn next(attempt: &Attempt, around: &Around) -> Next {
     if let Some(broken) = broken(attempt, around) {
         return Next::Wrong(broken);
     }
-    let overtaken = attempt.after.somebody > attempt.before.somebody
-        || attempt.before.stack.as_ref().is_some_and(|stack| stack.is_somebodys);
+    let overtaken = is_overtaken(attempt);
+    if let Some((verb, Some(Err(error)))) = &attempt.beside
+        && let Next::Wrong(sentence) = of_error(attempt, around, error, true)
+    {
+        return Next::Wrong(format!("{verb:?} beside it: {sentence}"));
+    }
+    if matches!(attempt.verb, Verb::Reap(_)) && attempt.reaped.is_some() {
+        return reaping::next(attempt, around);
+    }
     match &attempt.result {
         None => Next::Again("it was killed"),
         Some(Ok(_)) => match not_reached(attempt, around) {
+            None if attempt.beside.is_some() => Next::Again("somebody else was at it, too"),
+            None if around.untold.is_some() && left::is_found_by_tag_alone(&attempt.after) => {
+                Next::Person(Deed::HealsIndex)
+            }
             None => Next::Reached,
             Some(_) if overtaken => Next::Again("somebody else acted"),
             Some(sentence) => Next::Wrong(sentence),
@@ -106,13 +132,23 @@ pub fn next(attempt: &Attempt, around: &Around) -> Next {
     }
 }
 
-fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) -> Next {
+/// Whether somebody else acts, or has acted last.
+pub fn is_overtaken(attempt: &Attempt) -> bool {
+    attempt.after.somebody > attempt.before.somebody
+        || attempt.before.stack.as_ref().is_some_and(|stack| stack.is_somebodys)
+        || attempt.beside.is_some()
+}
+
+pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) -> Next {
     let text = format!("{error}");
     let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
     let wrong = |what: &str| Next::Wrong(format!("{what}: {:?}: {text}", error.kind));
     let needs_remedy = !matches!(error.kind, Kind::Failed | Kind::Interrupted | Kind::Terminated);
     if error.message.is_empty() || needs_remedy && error.remedies.is_empty() {
         return wrong("an error without a word about what to do");
+    }
+    if !overtaken && let Some(sentence) = left::differs(attempt, around, error) {
+        return wrong(&sentence);
     }
     match error.kind {
         Kind::Interrupted | Kind::Terminated => match attempt.mishap {
@@ -128,7 +164,7 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
             if around.is_expired(attempt) && says(&["Expired", "expired"]) {
                 return Next::Again("the credentials had expired");
             }
-            if around.denied.is_some_and(|action| text.contains(action)) {
+            if around.names_denied(&text) {
                 return Next::Person(Deed::GivesPermission);
             }
             let operation = around.weather.denied.map(|(_, operation)| operation).unwrap_or_default();
@@ -149,6 +185,9 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
             refused(attempt, around, &text, overtaken).unwrap_or_else(|| wrong("refused without a reason"))
         }
         Kind::DeploymentFailed => match () {
+            () if attempt.before.strangers.is_some() && matches!(attempt.verb, Verb::Up(_)) => {
+                Next::Person(Deed::FreesName)
+            }
             () if overtaken => Next::Again("somebody else acted"),
             () if says(IAM_RACE) && around.script.iam_lag_seconds > 0.0 => Next::Again("roles lagged"),
             () if says(&["conflicting conditional operation"]) && around.script.bucket_name_seconds > 0.0 => {
@@ -157,9 +196,8 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
             () => wrong("the deployment can't fail"),
         },
         Kind::Leftovers => match () {
-            () if around.denied.is_some_and(|action| text.contains(action)) => {
-                Next::Person(Deed::GivesPermission)
-            }
+            () if around.names_denied(&text) => Next::Person(Deed::GivesPermission),
+            () if attempt.after.locked > 0 && says(&["object lock"]) => Next::Person(Deed::EndsLocks),
             () if around.weather.denied.is_some_and(|(_, operation)| {
                 around.is_denied(attempt, operation) && says(&[operation, "AccessDenied"])
             }) =>
@@ -174,10 +212,12 @@ fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bool) 
             () if !around.somebody_ever => wrong("nobody left anything behind"),
             () => Next::Again("somebody else acted"),
         },
-        Kind::NoSuchEnvironment if attempt.verb == Verb::Status => match &attempt.after.stack {
-            Some(_) if !overtaken && attempt.before.stack.is_some() => wrong("there is one"),
-            _ => Next::Reached,
-        },
+        Kind::NoSuchEnvironment if matches!(attempt.verb, Verb::Status | Verb::Extend(_)) => {
+            match &attempt.after.stack {
+                Some(_) if !overtaken && attempt.before.stack.is_some() => wrong("there is one"),
+                _ => Next::Reached,
+            }
+        }
         Kind::NoSuchEnvironment | Kind::BadInput => wrong("not from this command"),
     }
 }
@@ -188,6 +228,7 @@ fn is_nobodys_bucket(seen: &Seen) -> bool {
 
 fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> Option<Next> {
     let holds = attempt.before.objects > 0 || attempt.after.objects > 0;
+    let is_up = matches!(attempt.verb, Verb::Up(_));
     let was_protected = |seen: &Seen| seen.stack.as_ref().is_some_and(|stack| stack.protected);
     let is = |part: &str| text.contains(part);
     Some(match () {
@@ -195,6 +236,9 @@ fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> O
         () if is("no stack holds it") && holds => Next::Person(Deed::Adopts),
         () if is("no stack holds it") && is_nobodys_bucket(&attempt.before) => {
             Next::Person(Deed::RemovesBucket)
+        }
+        () if is("another account") && is_up && attempt.before.strangers.is_some() => {
+            Next::Person(Deed::FreesName)
         }
         () if is("would lose data") && !attempt.yes => Next::Person(Deed::Agrees),
         () if is("can only be made anew") && !attempt.yes && holds => Next::Person(Deed::Agrees),
@@ -206,6 +250,7 @@ fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> O
         () if is("another account") && around.is_denied(attempt, "HeadBucket") => {
             Next::Again("a permission was missing for a while")
         }
+        () if attempt.beside.is_some() => Next::Again("somebody else was at it, too"),
         () if is("kept") && overtaken => Next::Again("somebody else acted"),
         () => return None,
     })
@@ -214,12 +259,21 @@ fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> O
 /// What must never be, whatever became of the command.
 fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     let lost: Vec<&String> = attempt.before.rows.difference(&attempt.after.rows).collect();
-    if !attempt.yes && !lost.is_empty() {
+    let is_over = attempt.before.expires().is_some_and(|expires| expires <= attempt.ended);
+    let by_reap = is_over
+        && (matches!(attempt.verb, Verb::Reap(_)) || matches!(attempt.beside, Some((Verb::Reap(_), _))));
+    if !attempt.yes && !by_reap && !lost.is_empty() {
         return Some(format!("{} rows were lost without consent", lost.len()));
     }
     let bucket_lost = attempt.before.has_bucket && !attempt.after.has_bucket;
     if attempt.verb == Verb::DownKeeping && (bucket_lost || !lost.is_empty()) {
         return Some("down --keep-data didn't keep the data".to_owned());
+    }
+    if attempt.before.strangers != attempt.after.strangers {
+        return Some("another account's bucket was touched".to_owned());
+    }
+    if let Some(sentence) = reaping::broken(attempt).or_else(|| left::is_half(attempt)) {
+        return Some(sentence);
     }
     if attempt.verb == Verb::Status
         && let Some(call) = attempt.calls.iter().find(|call| call.changes() && call.service != "sts")
@@ -231,7 +285,11 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
         Event::Plan(plan) => Some(plan),
         _ => None,
     });
-    if !attempt.yes && executed && plans.next_back().is_some_and(|plan| plan.loses_data) {
+    if !attempt.yes
+        && attempt.beside.is_none()
+        && executed
+        && plans.next_back().is_some_and(|plan| plan.loses_data)
+    {
         return Some("a plan that loses data was executed without consent".to_owned());
     }
     let error = attempt.result.as_ref()?.as_ref().err();
@@ -250,115 +308,3 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     }
     None
 }
-
-/// Why a command that says that it ended well hasn't reached its end.
-fn not_reached(attempt: &Attempt, around: &Around) -> Option<String> {
-    // Whoever may not list the artifacts leaves them alone.
-    let unlisted =
-        around.is_denied(attempt, "ListObjectVersions") || around.denied == Some("s3:ListBucketVersions");
-    let has_artifacts = attempt.after.has_artifacts && !unlisted;
-    let after = &Seen { has_artifacts, ..attempt.after.clone() };
-    match &attempt.verb {
-        Verb::Up(wish) => not_up(attempt, wish),
-        Verb::Status => {
-            let told = attempt.result.as_ref()?.as_ref().ok()?;
-            let status = after.stack.as_ref().map(|stack| stack.status.clone());
-            // A look may be stale, and things move while it looks.
-            let still = attempt.before.stack.as_ref().map(|stack| stack.status.clone()) == status;
-            if still && told.status != status {
-                return Some(format!("status told {:?}, and it is {status:?}", told.status));
-            }
-            let runs = after.code.as_deref().and_then(sha256_of_base64);
-            let is_current = runs.map(|runs| runs == attempt.artifact);
-            (still && told.code_is_current != is_current)
-                .then(|| format!("status told {:?} of the code, not {is_current:?}", told.code_is_current))
-        }
-        Verb::DownKeeping => {
-            let remains = in_time(Seen { has_bucket: false, ..after.clone() }.remains());
-            (!remains.is_empty())
-                .then(|| format!("down --keep-data ended well, but there remain: {}", remains.join(", ")))
-        }
-        Verb::Down => {
-            let remains = in_time(after.remains());
-            (!remains.is_empty())
-                .then(|| format!("down ended well, but there remain: {}", remains.join(", ")))
-        }
-    }
-}
-
-/// Without what a function writes so late that it can come after the last look: the next `down` removes that.
-fn in_time(mut remains: Vec<String>) -> Vec<String> {
-    remains.retain(|name| !name.starts_with("/aws/lambda/"));
-    remains
-}
-
-fn not_up(attempt: &Attempt, wish: &Wish) -> Option<String> {
-    let after = &attempt.after;
-    let Some(stack) = &after.stack else { return Some("up ended well, but there is no stack".to_owned()) };
-    let key = artifact_key(&attempt.artifact);
-    let good = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"];
-    if !good.contains(&stack.status.as_str()) {
-        return Some(format!("up ended well, but the stack is {}", stack.status));
-    }
-    let missing = EXPECTED.iter().find(|name| !after.things.contains(**name));
-    if let Some(missing) = missing {
-        return Some(format!("up ended well, but there is no {missing}"));
-    }
-    if !after.has_bucket {
-        return Some("up ended well, but there is no bucket".to_owned());
-    }
-    let code = after.code.as_deref().and_then(sha256_of_base64).unwrap_or_default();
-    if code != attempt.artifact {
-        return Some(format!("the function runs {code}, not {}", attempt.artifact));
-    }
-    let deployed = &stack.deployed;
-    let literal = attempt.template.replace(
-        "BucketName: !Sub kinesis-stack-${AWS::AccountId}-dev-${AWS::Region}\n",
-        &format!("BucketName: {BUCKET}\n"),
-    );
-    if deployed.template != attempt.template && deployed.template != literal {
-        return Some("the stack's template isn't what was wished for".to_owned());
-    }
-    let mut parameters = BTreeMap::from([
-        ("ProcessorBucket".to_owned(), ARTIFACTS.to_owned()),
-        ("ProcessorKey".to_owned(), key.clone()),
-    ]);
-    if wish.ephemeral && deployed.parameters.get("ProcessorKey").is_some_and(|other| *other != key) {
-        // Its code was changed past the stack.
-        parameters.insert("ProcessorKey".to_owned(), deployed.parameters["ProcessorKey"].clone());
-    }
-    if deployed.parameters != parameters {
-        return Some(format!("the stack's parameters are {:?}, not {parameters:?}", deployed.parameters));
-    }
-    let mut tags = BTreeMap::from([
-        ("kinesis-stack:environment", "dev"),
-        ("kinesis-stack:owner", "arn:aws:iam::123456789012:user/somebody"),
-        ("kinesis-stack:version", env!("CARGO_PKG_VERSION")),
-    ]);
-    if wish.ephemeral {
-        tags.insert("kinesis-stack:ephemeral", "true");
-    }
-    let has: BTreeMap<&str, &str> = deployed.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    if has != tags {
-        return Some(format!("the stack's tags are {has:?}, not {tags:?}"));
-    }
-    if wish.protection.is_some_and(|wanted| stack.protected != wanted) {
-        return Some(format!("the stack's protection is {}", stack.protected));
-    }
-    let told = attempt.result.as_ref()?.as_ref().ok()?;
-    let named = told.outputs.get("BucketName").map(String::as_str);
-    if named != Some(BUCKET) {
-        return Some(format!("up told the outputs {:?}", told.outputs));
-    }
-    None
-}
-
-/// The names of what an environment is made of, but for its bucket.
-const EXPECTED: &[&str] = &[
-    "kinesis-stack-dev",
-    "kinesis-stack-dev-processor",
-    "kinesis-stack-dev-processor-us-east-1",
-    "kinesis-stack-dev-delivery-us-east-1",
-    "/kinesis-stack/dev/processor",
-    "/kinesis-stack/dev/delivery",
-];

@@ -5,11 +5,11 @@ use super::refused::KeyError;
 use super::uploads::{self, UploadMarker};
 use super::versions::{self, Batch};
 use super::work::{Answer, Task};
-use crate::cloud::fault;
+use crate::cloud::{bucket::key, fault};
 use anyhow::Result;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
 use std::error::Error as StdError;
 
 /// The calls on one bucket. Each of them names the account that has to own it.
@@ -41,6 +41,7 @@ impl Calls<'_> {
     async fn list(&self, range: u64, after: &Marker) -> Result<Ended> {
         let request = self.s3.list_object_versions().bucket(self.bucket).expected_bucket_owner(self.account);
         let request = request.set_key_marker(Some(after.key.clone()).filter(|key| !key.is_empty()));
+        let request = request.encoding_type(EncodingType::Url);
         match request.set_version_id_marker(after.version.clone()).send().await {
             Ok(answer) => Ok(Ended::Answered(Answer::Listed(range, page(answer)))),
             Err(error) if is_no_bucket(&error) => Ok(Ended::Answered(Answer::NoBucket)),
@@ -52,9 +53,48 @@ impl Calls<'_> {
         }
     }
 
-    /// S3 answers 200 even where it refused some of the keys.
+    /// Deletes a batch in one call, and what can't be in that one by one.
     async fn delete(&self, batch: &Batch) -> Result<Ended> {
-        let keys = batch.versions.iter().map(|version| {
+        let (together, alone): (Vec<_>, Vec<_>) =
+            batch.versions.iter().partition(|version| fits_xml(&version.key));
+        let mut errors = Vec::new();
+        for version in alone {
+            match self.delete_alone(version).await? {
+                Ended::Answered(Answer::Deleted(more)) => errors.extend(more),
+                ended => return Ok(ended),
+            }
+        }
+        if together.is_empty() {
+            return Ok(Ended::Answered(Answer::Deleted(errors)));
+        }
+        let mut ended = self.delete_together(&together).await?;
+        if let Ended::Answered(Answer::Deleted(more)) = &mut ended {
+            more.append(&mut errors);
+        }
+        Ok(ended)
+    }
+
+    async fn delete_alone(&self, version: &Version) -> Result<Ended> {
+        let request = self.s3.delete_object().bucket(self.bucket).expected_bucket_owner(self.account);
+        match request.key(&version.key).set_version_id(version.id.clone()).send().await {
+            Ok(_) => Ok(Ended::Answered(Answer::Deleted(Vec::new()))),
+            Err(error) if is_no_bucket(&error) => Ok(Ended::Answered(Answer::NoBucket)),
+            Err(error) if fault::is_forbidden(&error) => {
+                let refused = KeyError {
+                    key: version.key.clone(),
+                    id: version.id.clone(),
+                    code: error.code().unwrap_or("AccessDenied").to_owned(),
+                    message: error.message().unwrap_or_default().to_owned(),
+                };
+                Ok(Ended::Answered(Answer::Deleted(vec![refused])))
+            }
+            Err(error) => failed(error, &format!("empty the bucket {}", self.bucket)),
+        }
+    }
+
+    /// S3 answers 200 even where it refused some of the keys.
+    async fn delete_together(&self, versions: &[&Version]) -> Result<Ended> {
+        let keys = versions.iter().map(|version| {
             ObjectIdentifier::builder().key(&version.key).set_version_id(version.id.clone()).build()
         });
         let delete =
@@ -75,16 +115,19 @@ impl Calls<'_> {
         }
     }
 
-    async fn list_uploads(&self, (key, id): &UploadMarker) -> Result<Ended> {
+    async fn list_uploads(&self, (after, id): &UploadMarker) -> Result<Ended> {
         let request =
             self.s3.list_multipart_uploads().bucket(self.bucket).expected_bucket_owner(self.account);
-        match request.set_key_marker(key.clone()).set_upload_id_marker(id.clone()).send().await {
+        let request = request.encoding_type(EncodingType::Url);
+        match request.set_key_marker(after.clone()).set_upload_id_marker(id.clone()).send().await {
             Ok(answer) => {
+                let encoding = answer.encoding_type.clone();
+                let told = |told: Option<String>| key(told.as_deref(), encoding.as_ref());
                 let more = answer.is_truncated() == Some(true);
-                let next = more.then_some((answer.next_key_marker, answer.next_upload_id_marker));
+                let marker = answer.next_key_marker.map(|marker| told(Some(marker)));
+                let next = more.then_some((marker, answer.next_upload_id_marker));
                 let uploads = answer.uploads.unwrap_or_default().into_iter();
-                let uploads =
-                    uploads.map(|it| (it.key.unwrap_or_default(), it.upload_id.unwrap_or_default()));
+                let uploads = uploads.map(|it| (told(it.key), it.upload_id.unwrap_or_default()));
                 Ok(Ended::Answered(Answer::Uploads(uploads.collect(), next)))
             }
             // Whoever may not see them may still remove the bucket, and S3 removes them with it.
@@ -120,24 +163,31 @@ where
     if is_throttle { Ok(Ended::Throttled(error)) } else { Err(error) }
 }
 
+/// Whether a key can be told in XML 1.0 at all: DeleteObjects has no other way to name it.
+fn fits_xml(key: &str) -> bool {
+    key.chars().all(|it| matches!(it, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..))
+}
+
 fn is_no_bucket<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.as_service_error().is_some_and(|error| error.code() == Some("NoSuchBucket"))
 }
 
 fn page(answer: ListObjectVersionsOutput) -> Page {
     let more = answer.is_truncated() == Some(true);
+    let encoding = answer.encoding_type;
+    let told = |told: Option<String>| key(told.as_deref(), encoding.as_ref());
     let next = Marker {
-        key: answer.next_key_marker.unwrap_or_default(),
+        key: told(answer.next_key_marker),
         version: answer.next_version_id_marker.filter(|id| !id.is_empty()),
     };
     let versions = answer.versions.unwrap_or_default().into_iter().map(|it| Version {
-        key: it.key.unwrap_or_default(),
+        key: told(it.key),
         id: it.version_id,
         bytes: it.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
         modified: it.last_modified.map(|time| time.secs()),
     });
     let markers = answer.delete_markers.unwrap_or_default().into_iter().map(|it| Version {
-        key: it.key.unwrap_or_default(),
+        key: told(it.key),
         id: it.version_id,
         bytes: 0,
         modified: None,

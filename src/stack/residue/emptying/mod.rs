@@ -142,19 +142,16 @@ impl<'a> Emptier<'a> {
 }
 
 impl Emptier<'_> {
-    /// Removes it, emptied again as often as something still lands in it. One that isn't there is gone.
-    pub async fn remove(&self) -> Result<()> {
+    /// Removes it, emptied again as often as something still lands in it. False where it was gone already.
+    pub async fn remove(&self) -> Result<bool> {
         let Calls { bucket, account, .. } = &self.calls;
         let mut attempt = 1;
         loop {
             let request = self.s3.delete_bucket().bucket(*bucket).expected_bucket_owner(*account);
-            let Err(error) = request.send().await else {
-                self.reporter.tell(&Event::BucketRemoved { bucket: (*bucket).to_owned() });
-                return Ok(());
-            };
+            let Err(error) = request.send().await else { return Ok(true) };
             let code = error.as_service_error().and_then(|error| error.meta().code()).unwrap_or_default();
             match code {
-                _ if fault::is_missing(&error) => return Ok(()),
+                _ if fault::is_missing(&error) => return Ok(false),
                 "BucketNotEmpty" if attempt < MOST_ATTEMPTS => {
                     attempt += 1;
                     // In the first round it wasn't emptied yet, or not to its end.
@@ -182,6 +179,14 @@ impl Emptier<'_> {
                 _ => return Err(fault::explain(error, &format!("remove the bucket {bucket}"))),
             }
         }
+    }
+
+    /// The same, told.
+    pub async fn remove_and_tell(&self) -> Result<()> {
+        if self.remove().await? {
+            self.reporter.tell(&Event::BucketRemoved { bucket: self.calls.bucket.to_owned() });
+        }
+        Ok(())
     }
 }
 
