@@ -15,12 +15,7 @@ impl Backoff {
         Backoff { base, cap, tries: 0 }
     }
 
-    /// The next wait, anywhere between nothing and the doubled bound (full jitter).
-    pub(super) fn full_jitter(&mut self) -> Duration {
-        self.bound().mul_f64(fastrand::f64())
-    }
-
-    /// The next wait, between half the doubled bound and all of it: for polls, which must not bunch at zero.
+    /// The next wait, between half the doubled bound and all of it: it must not bunch at zero.
     pub(super) fn equal_jitter(&mut self) -> Duration {
         self.bound().mul_f64(0.5 + 0.5 * fastrand::f64())
     }
@@ -47,7 +42,8 @@ mod tests {
         let bounds: Vec<u128> = (0..8).map(|_| backoff.bound().as_millis()).collect();
         assert_eq!(bounds, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
         for _ in 0..100 {
-            assert!(backoff.full_jitter() <= Duration::from_secs(5));
+            let wait = backoff.equal_jitter();
+            assert!((Duration::from_millis(2_500)..=Duration::from_secs(5)).contains(&wait), "{wait:?}");
         }
         backoff.reset();
         assert!(backoff.equal_jitter() <= Duration::from_millis(100));

@@ -1,10 +1,8 @@
 //! When the producer's next call is due, and with how many records. Pure: the clock is handed in.
 
+use super::produce::RECORDS_PER_CALL;
+use crate::cli::Load;
 use std::time::Duration;
-
-/// At most so many records go into one PutRecords call; the service's own limit. Its other limit, 10 MiB a
-/// call, is out of reach: 500 of our records are some 60 KB.
-pub(super) const RECORDS_PER_CALL: u64 = 500;
 
 /// Paced calls are at least so far apart, so that a high rate doesn't become one call a record.
 const TICK: Duration = Duration::from_millis(100);
@@ -12,11 +10,17 @@ const TICK: Duration = Duration::from_millis(100);
 /// A paced record that was held up by a slow stream may still leave so long after the end.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a ramp goes up and down again where neither records nor a duration end it.
+const RAMP: f64 = 60.0;
+/// A burst begins so often, in seconds, and takes a tenth of that.
+const BURST: f64 = 10.0;
+
 /// How many records leave when. Times count from the first record.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
     records: Option<u64>,
     rate: Option<f64>,
+    shape: Load,
     duration: Option<Duration>,
     /// Records handed out so far.
     made: u64,
@@ -27,7 +31,12 @@ pub(super) struct Pace {
 impl Pace {
     /// No more than `records`, `rate` of them a second, all within `duration`; `None` is no limit.
     pub(super) fn new(records: Option<u64>, rate: Option<f64>, duration: Option<Duration>) -> Self {
-        Pace { records, rate, duration, made: 0, last: None }
+        Pace { records, rate, shape: Load::Steady, duration, made: 0, last: None }
+    }
+
+    /// The same with a rate that runs so; without a rate, it runs as ever.
+    pub(super) fn shaped(self, shape: Load) -> Self {
+        Pace { shape, ..self }
     }
 
     /// When the next call should leave. A time that has passed means at once, `None` never.
@@ -42,20 +51,27 @@ impl Pace {
         (due < end && now < closes).then(|| self.call_at(due).min(end))
     }
 
-    /// How many records the call that leaves now takes along; they count as made.
-    pub(super) fn take(&mut self, now: Duration) -> u64 {
-        let left = self.records.map_or(u64::MAX, |records| records - self.made).min(RECORDS_PER_CALL);
+    /// How many records the call that leaves now may take along.
+    pub(super) fn due_now(&self, now: Duration) -> u64 {
+        let most = RECORDS_PER_CALL as u64;
+        let left = self.records.map_or(u64::MAX, |records| records - self.made).min(most);
         let end = self.duration.unwrap_or(Duration::MAX);
-        let is_due = |record: &u64| self.due(*record).is_some_and(|due| due <= now && due < end);
-        let count = (self.made..).take_while(is_due).take(left as usize).count() as u64;
-        self.made += count;
-        self.last = Some(now);
-        count
+        let is_due = |record: u64| self.due(record).is_some_and(|due| due <= now && due < end);
+        if self.rate.is_none() {
+            return if is_due(self.made) { left } else { 0 };
+        }
+        (self.made..).take_while(|record| is_due(*record)).take(left as usize).count() as u64
     }
 
-    /// Whether records leave at a rate rather than as fast as the stream takes them.
-    pub(super) fn is_paced(&self) -> bool {
-        self.rate.is_some()
+    /// So many records leave now.
+    pub(super) fn take(&mut self, count: u64, now: Duration) {
+        self.made += count;
+        self.last = Some(now);
+    }
+
+    /// So many records that were taken don't leave after all.
+    pub(super) fn put_back(&mut self, count: u64) {
+        self.made -= count;
     }
 
     /// Records handed out so far.
@@ -65,17 +81,40 @@ impl Pace {
 
     /// Each record's time is reckoned from the start, not from the one before: so nothing drifts.
     fn due(&self, record: u64) -> Option<Duration> {
-        match self.rate {
-            Some(rate) => Duration::try_from_secs_f64(record as f64 / rate).ok(),
-            None => Some(Duration::ZERO),
-        }
+        let Some(rate) = self.rate else { return Some(Duration::ZERO) };
+        let record = record as f64;
+        let seconds = match self.shape {
+            Load::Steady => record / rate,
+            Load::Ramp => ramp(record, rate, self.ramp_seconds(rate)),
+            Load::Burst => {
+                let each = rate * BURST;
+                (record / each).floor() * BURST + record % each / (rate * BURST)
+            }
+        };
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+
+    fn ramp_seconds(&self, rate: f64) -> f64 {
+        let by_count = self.records.map(|records| records as f64 / rate);
+        let by_time = self.duration.map(|duration| duration.as_secs_f64());
+        by_count.into_iter().chain(by_time).reduce(f64::min).unwrap_or(RAMP)
     }
 
     fn call_at(&self, due: Duration) -> Duration {
         let tick = self.last.map_or(Duration::ZERO, |last| last + TICK);
-        let full = self.due(self.made.saturating_add(RECORDS_PER_CALL - 1)).unwrap_or(Duration::MAX);
+        let full = self.due(self.made.saturating_add(RECORDS_PER_CALL as u64 - 1)).unwrap_or(Duration::MAX);
         due.max(tick).min(full)
     }
+}
+
+/// When a record is due, in seconds, where the rate goes from nothing up to twice its mean and down again, in so long.
+fn ramp(record: f64, rate: f64, period: f64) -> f64 {
+    let each = rate * period;
+    let (before, place) = ((record / each).floor(), record % each);
+    // The records of a rate that grows evenly are half its end times its time.
+    let climb = |records: f64| (records * period / (2.0 * rate)).sqrt();
+    let within = if place <= each / 2.0 { climb(place) } else { period - climb(each - place) };
+    before * period + within
 }
 
 #[cfg(test)]
@@ -83,12 +122,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn take(pace: &mut Pace, now: Duration) -> u64 {
+        let count = pace.due_now(now);
+        pace.take(count, now);
+        count
+    }
+
     /// Every call, as (milliseconds, records), where each leaves exactly when it may.
     fn calls(mut pace: Pace) -> Vec<(u128, u64)> {
         let (mut now, mut calls) = (Duration::ZERO, Vec::new());
         while let Some(at) = pace.next_call(now) {
             now = now.max(at);
-            calls.push((now.as_millis(), pace.take(now)));
+            calls.push((now.as_millis(), take(&mut pace, now)));
         }
         calls
     }
@@ -121,17 +166,17 @@ mod tests {
     #[test]
     fn what_was_held_up_is_made_up_for_in_bigger_calls() {
         let mut pace = Pace::new(None, Some(100.0), None);
-        assert_eq!(pace.take(Duration::ZERO), 1);
-        assert_eq!(pace.take(3 * SECOND), 300);
-        assert_eq!(pace.take(9 * SECOND), 500);
+        assert_eq!(take(&mut pace, Duration::ZERO), 1);
+        assert_eq!(take(&mut pace, 3 * SECOND), 300);
+        assert_eq!(take(&mut pace, 9 * SECOND), 500);
         let next = pace.next_call(9 * SECOND).unwrap();
-        assert_eq!((next, pace.take(next)), (9 * SECOND + TICK, 110));
+        assert_eq!((next, take(&mut pace, next)), (9 * SECOND + TICK, 110));
     }
 
     #[test]
     fn a_stream_that_cannot_keep_up_does_not_stretch_the_duration() {
         let mut pace = Pace::new(None, Some(1_000_000.0), Some(SECOND));
-        pace.take(Duration::ZERO);
+        take(&mut pace, Duration::ZERO);
         assert!(pace.next_call(SECOND + SECOND / 2).is_some());
         assert_eq!(pace.next_call(2 * SECOND), None);
     }
@@ -139,11 +184,53 @@ mod tests {
     #[test]
     fn a_rate_that_is_hardly_one_waits_instead_of_overflowing() {
         let mut pace = Pace::new(None, Some(f64::MIN_POSITIVE), None);
-        assert_eq!(pace.take(Duration::ZERO), 1);
+        assert_eq!(take(&mut pace, Duration::ZERO), 1);
         assert_eq!(pace.next_call(SECOND), None);
     }
 
+    /// How many records are due in each second.
+    fn by_second(pace: &Pace, seconds: u64) -> Vec<u64> {
+        let mut counts = vec![0; seconds as usize];
+        for record in 0.. {
+            match pace.due(record) {
+                Some(due) if due < Duration::from_secs(seconds) => counts[due.as_secs() as usize] += 1,
+                _ => return counts,
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn a_ramp_goes_up_to_twice_the_rate_and_down_again_and_its_mean_is_the_rate() {
+        let pace = Pace::new(None, Some(100.0), Some(10 * SECOND)).shaped(Load::Ramp);
+        assert_eq!(by_second(&pace, 10), [20, 60, 100, 140, 180, 180, 140, 100, 60, 20]);
+        let counted = Pace::new(Some(1_000), Some(100.0), None).shaped(Load::Ramp);
+        assert_eq!(by_second(&counted, 10), by_second(&pace, 10));
+        // Without an end it goes up and down each minute.
+        let endless = by_second(&Pace::new(None, Some(100.0), None).shaped(Load::Ramp), 180);
+        assert_eq!((endless[..60].iter().sum::<u64>(), &endless[..60]), (6_000, &endless[60..120]));
+    }
+
+    #[test]
+    fn a_burst_is_ten_times_the_rate_for_a_tenth_of_the_time() {
+        let pace = Pace::new(None, Some(100.0), None).shaped(Load::Burst);
+        let counts = by_second(&pace, 30);
+        for (second, count) in counts.into_iter().enumerate() {
+            assert_eq!(count, if second % 10 == 0 { 1_000 } else { 0 }, "second {second}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn whatever_its_shape_a_rate_and_a_duration_make_their_product(
+            rate in 1_u32..2_000, tens in 1_u32..4, ramp: bool
+        ) {
+            let shape = if ramp { Load::Ramp } else { Load::Burst };
+            let pace = Pace::new(None, Some(rate.into()), Some(tens * 10 * SECOND)).shaped(shape);
+            let total: u64 = calls(pace).iter().map(|(_, records)| records).sum();
+            prop_assert_eq!(total, u64::from(rate * tens * 10));
+        }
+
         #[test]
         fn a_rate_and_a_duration_make_their_product(rate in 1_u32..3_000, seconds in 1_u32..30) {
             let pace = Pace::new(None, Some(rate.into()), Some(Duration::from_secs(seconds.into())));
@@ -155,7 +242,7 @@ mod tests {
         fn no_record_leaves_early_or_more_than_a_tick_late(rate in 0.1_f64..20_000.0) {
             let mut made = 0;
             for (at, records) in calls(Pace::new(Some(2_000), Some(rate), None)) {
-                prop_assert!((1..=RECORDS_PER_CALL).contains(&records));
+                prop_assert!((1..=500).contains(&records));
                 for record in made..made + records {
                     let due = record as f64 / rate * 1_000.0;
                     prop_assert!(at as f64 >= due - 1.0 && at as f64 <= due + 101.0, "{} at {}", due, at);

@@ -1,31 +1,42 @@
-//! The workshop's producer: trades into the stream, every one of them accounted for.
+//! The producer: trades or somebody's own lines into the stream, every record accounted for.
 //!
-//! Each PutRecords call has an owner, [`Producer::deliver`], which sends what was refused again until the
-//! stream has taken all of it. A call whose answer never came may have been carried out all the same, and
-//! then its records are in the stream twice: Kinesis is at least once, and the `id` in a trade tells.
+//! Several PutRecords calls are under way at a time. What one refuses goes into the next ones, before anything new. A
+//! call whose answer never came may have been carried out all the same, and then its records are in the stream twice:
+//! Kinesis is at least once, and the `id` in a trade tells.
 
+mod base64;
+mod batch;
+mod flow;
+mod lanes;
+mod latencies;
+mod lines;
+mod source;
 #[cfg(test)]
 mod tests;
 
-use super::backoff::Backoff;
+pub use lines::Lines;
+pub use source::{Source, TradeField};
+
+pub(in crate::data) use batch::RECORDS_PER_CALL;
+
 use super::pace::Pace;
-use super::trade::{Trade, Trades};
+use crate::cli::Load;
 use crate::cloud::fault;
 use crate::error::{Error, Kind};
-use crate::event::{Event, Produced, Reporter};
-use anyhow::{Context, Result};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry as Entry;
+use crate::event::{Event, Percentiles, Produced, Reporter};
+use anyhow::Result;
+use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
+use batch::{Batch, Call, Record};
+use flow::{Flow, Outcome};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use lanes::Lanes;
+use latencies::Latencies;
+use source::{Next, Supply};
+use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-/// At most so many calls are under way at a time.
-const MAX_CALLS: usize = 8;
-/// A call that took longer shows that the stream is saturated.
-const QUICK: Duration = Duration::from_secs(1);
 /// After so long without a single record accepted, the producer gives up.
 const GIVE_UP: Duration = Duration::from_mins(5);
 /// How long calls under way may still take after a stop. GitHub Actions sends SIGTERM 7.5 seconds after
@@ -34,27 +45,32 @@ const DRAIN: Duration = Duration::from_secs(7);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// What to produce. Every limit that is `None` is no limit; the first one reached ends it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct ProduceOptions {
+    /// Where records come from. What has an end ends it, too.
+    pub source: Source,
     /// How many records.
     pub records: Option<u64>,
     /// Records a second, more than 0. Without it, as fast as the stream takes them.
     pub rate: Option<f64>,
+    /// How the rate runs over time.
+    pub shape: Load,
     /// For how long. With a rate, that is `rate × duration` records, unless the stream cannot keep up.
     pub duration: Option<Duration>,
-    /// The same seed makes the same trades.
-    pub seed: u64,
+    /// Whether the records of a key keep their order: a later one leaves when the earlier ones are accepted.
+    pub ordered: bool,
 }
 
-/// Puts trades into a stream until a limit in `options` is reached or `stop` resolves. After a stop nothing
-/// new is made, and the calls under way have 7 seconds to end.
+/// Puts records into a stream until a limit in `options` is reached, they come to their end, or `stop` resolves. After
+/// a stop nothing new is made, and what is under way or was refused has 7 seconds to get there.
 ///
-/// In every sum that ends it, `sent + lost` is the number of trades made. What is returned has lost none, except
+/// In every sum that ends it, `sent + lost` is the number of records made. What is returned has lost none, except
 /// after a stop that a call outlived: what became of its records is not known.
 ///
 /// # Errors
 /// At once where the stream refuses for good (it is not there, no permission). With [`Kind::Failed`] where it
-/// accepted nothing for 5 minutes. The last [`Event::Producing`] tells the sum in these cases too.
+/// accepted nothing for 5 minutes. With [`Kind::BadInput`] where a line can't be sent: those before it are. The last
+/// [`Event::Producing`] tells the sum in these cases too.
 pub async fn produce(
     kinesis: &aws_sdk_kinesis::Client,
     stream: &str,
@@ -63,51 +79,78 @@ pub async fn produce(
     stop: impl Future<Output = ()>,
 ) -> Result<Produced> {
     let start = Instant::now();
-    let tally = Tally { produced: Produced::default(), accepted_at: start, gave_up: None };
-    let producer = Producer { kinesis, stream, reporter, start, tally: Mutex::new(tally) };
-    let mut pace = Pace::new(options.records, options.rate, options.duration);
-    let outcome = producer.run(&mut pace, Trades::new(options.seed), stop).await;
-
-    let Tally { mut produced, gave_up, .. } =
-        producer.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    produced.lost = pace.made() - produced.sent;
-    produced.seconds = start.elapsed().as_secs_f64();
+    let ProduceOptions { source, records, rate, shape, duration, ordered } = options;
+    let mut producer = Producer {
+        caller: Caller { kinesis, stream },
+        reporter,
+        start,
+        pace: Pace::new(records, rate, duration).shaped(shape),
+        supply: Supply::new(source),
+        supply_is_over: false,
+        queue: if ordered { Queue::Ordered(Lanes::default()) } else { Queue::Free(VecDeque::new()) },
+        flow: Flow::new(),
+        produced: Produced::default(),
+        latencies: Latencies::new(),
+        refusing_since: None,
+        trouble: None,
+        gave_up: None,
+    };
+    let outcome = producer.run(stop).await;
+    let mut produced = producer.so_far(None);
+    produced.lost = producer.pace.made() - produced.sent;
     reporter.tell(&Event::Producing(produced.clone()));
     outcome?;
-    match gave_up {
-        Some(reason) => Err(given_up(stream, &produced, reason).into()),
-        None => Ok(produced),
+    match (producer.gave_up, producer.trouble) {
+        (Some(reason), _) => Err(given_up(stream, &produced, reason).into()),
+        (None, Some(trouble)) => Err(broken_off(&trouble, &produced).into()),
+        (None, None) => Ok(produced),
     }
 }
 
 struct Producer<'a> {
-    kinesis: &'a aws_sdk_kinesis::Client,
-    stream: &'a str,
+    caller: Caller<'a>,
     reporter: &'a dyn Reporter,
     start: Instant,
-    tally: Mutex<Tally>,
-}
-
-struct Tally {
+    pace: Pace,
+    supply: Supply,
+    supply_is_over: bool,
+    queue: Queue,
+    flow: Flow,
     produced: Produced,
-    /// When the stream last accepted a record.
-    accepted_at: Instant,
+    latencies: Latencies,
+    /// Since when the stream has accepted none.
+    refusing_since: Option<Instant>,
+    /// Why the supply ended before its end.
+    trouble: Option<anyhow::Error>,
     /// Why the last records were refused, once it is over.
     gave_up: Option<String>,
 }
 
-/// Records that have to be sent again, and why.
-struct Refused {
-    entries: Vec<Entry>,
-    reason: String,
+/// Records that wait to be sent.
+enum Queue {
+    /// What was refused, or had no room in a call.
+    Free(VecDeque<Record>),
+    Ordered(Lanes),
+}
+
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    kinesis: &'a aws_sdk_kinesis::Client,
+    stream: &'a str,
+}
+
+/// A call that came back.
+struct Answered {
+    call: Call,
+    began: Instant,
+    /// Why there is no answer, where there is none, and the call may be made again.
+    answer: Result<PutRecordsOutput, String>,
 }
 
 impl Producer<'_> {
-    async fn run(&self, pace: &mut Pace, mut trades: Trades, stop: impl Future<Output = ()>) -> Result<()> {
+    async fn run(&mut self, stop: impl Future<Output = ()>) -> Result<()> {
+        let caller = self.caller;
         let mut calls = FuturesUnordered::new();
-        // As many calls as come back quickly: one more after each smooth one, half after any other. Eight full
-        // calls at once would be refused over and over by a single shard, which takes two of them a second.
-        let mut window = if pace.is_paced() { MAX_CALLS } else { 1 };
         let mut drained_by = None;
         let mut told = 0;
         let mut ticks = interval(TELL_EVERY);
@@ -115,121 +158,256 @@ impl Producer<'_> {
         tokio::pin!(stop);
         loop {
             let now = self.start.elapsed();
-            let over = drained_by.is_some() || self.tally().gave_up.is_some();
-            let next = if over { None } else { pace.next_call(now) };
-            let room = calls.len() < window;
-            match next {
-                None if calls.is_empty() => return Ok(()),
-                Some(at) if room && at <= now => {
-                    let batch = trades.by_ref().take(pace.take(now) as usize).map(|trade| entry(&trade));
-                    calls.push(self.deliver(batch.collect::<Result<_>>()?));
+            if self.gave_up.is_some() && calls.is_empty() {
+                return Ok(());
+            }
+            let is_open = drained_by.is_none() && self.gave_up.is_none() && !self.supply_is_over;
+            let next = if is_open { self.pace.next_call(now) } else { None };
+            let has_room = self.flow.has_room(calls.len()) && self.gave_up.is_none();
+            let mut is_dry = false;
+            if has_room && self.flow.next() <= now {
+                let fresh = next.is_some_and(|at| at <= now);
+                let batch = self.compose(now, fresh, &mut is_dry);
+                if batch.len() > 0 {
+                    self.flow.sent(now, batch.len());
+                    calls.push(caller.put(batch.call()));
                     continue;
                 }
-                _ => {}
+                if fresh && self.supply_is_over {
+                    continue;
+                }
             }
+            if calls.is_empty() && self.queue.is_empty() && next.is_none() {
+                return Ok(());
+            }
+            // What waits can leave when the flow says so, what is to come when it is due and there is room for it.
+            let queue_at = self.queue.is_ready().then_some(self.flow.next());
+            let fresh_at = next.filter(|_| !is_dry && self.queue.has_room(&self.flow));
+            let wake = queue_at.into_iter().chain(fresh_at.map(|at| at.max(self.flow.next()))).min();
             tokio::select! {
                 biased;
-                () = &mut stop, if drained_by.is_none() => drained_by = Some(Instant::now() + DRAIN),
+                () = &mut stop, if drained_by.is_none() => {
+                    drained_by = Some(Instant::now() + DRAIN);
+                    self.pace.put_back(self.queue.forget_unsent());
+                }
                 () = sleep_until(drained_by.unwrap_or(self.start)), if drained_by.is_some() => return Ok(()),
                 _ = ticks.tick() => self.tell_progress(&mut told),
-                Some(smooth) = calls.next(), if !calls.is_empty() => {
-                    window = match (pace.is_paced(), smooth?) {
-                        (true, _) => MAX_CALLS,
-                        (false, true) => MAX_CALLS.min(window + 1),
-                        (false, false) => 1.max(window / 2),
-                    };
-                }
-                () = sleep_until(later(self.start, next)), if room && next.is_some() => {}
+                Some(answered) = calls.next(), if !calls.is_empty() => self.settle(answered?),
+                () = self.supply.ready(), if is_dry => {}
+                () = sleep_until(later(self.start, wake)), if has_room && wake.is_some() => {}
             }
         }
     }
 
-    /// Sends these records until the stream has taken every one, or the producer gives up. True where the
-    /// first call was all it took, and quick.
-    async fn deliver(&self, mut entries: Vec<Entry>) -> Result<bool> {
-        let began = Instant::now();
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let mut first = true;
-        loop {
-            let Some(refused) = self.put(entries).await? else {
-                return Ok(first && began.elapsed() < QUICK);
-            };
-            {
-                let mut tally = self.tally();
-                if tally.gave_up.is_some() || tally.accepted_at.max(began).elapsed() >= GIVE_UP {
-                    tally.gave_up = Some(refused.reason);
-                    return Ok(false);
+    /// The next call: what was refused first, then what is due. `is_dry` where that hasn't been written yet.
+    fn compose(&mut self, now: Duration, fresh: bool, is_dry: &mut bool) -> Batch {
+        let mut batch = Batch::new(self.caller.stream);
+        let mut left = if fresh { self.pace.due_now(now) } else { 0 };
+        let mut taken = 0;
+        if let Queue::Free(waiting) = &mut self.queue {
+            while let Some(record) = waiting.front().filter(|record| batch.holds(record.mark.size as usize)) {
+                self.produced.resent += u64::from(record.attempted);
+                batch.push_record(record);
+                waiting.pop_front();
+            }
+        }
+        while left > 0 && self.queue.has_room(&self.flow) && batch.len() < RECORDS_PER_CALL {
+            match self.supply.next() {
+                Ok(Next::Record { data, key }) => match &mut self.queue {
+                    Queue::Free(_) if batch.holds(data.len() + key.len()) => batch.push(data, key),
+                    Queue::Free(waiting) => {
+                        waiting.push_back(Record::new(data, key));
+                        left = 1;
+                    }
+                    Queue::Ordered(lanes) => lanes.push(Record::new(data, key)),
+                },
+                Ok(Next::NotYet) => {
+                    *is_dry = true;
+                    break;
+                }
+                Ok(Next::End) => {
+                    self.supply_is_over = true;
+                    break;
+                }
+                Err(error) => {
+                    (self.supply_is_over, self.trouble) = (true, Some(error));
+                    break;
                 }
             }
-            sleep(backoff.full_jitter()).await;
-            self.tally().produced.resent += refused.entries.len() as u64;
-            entries = refused.entries;
-            first = false;
+            (left, taken) = (left - 1, taken + 1);
         }
+        if let Queue::Ordered(lanes) = &mut self.queue {
+            while let Some(record) = lanes.next(|size| batch.holds(size)) {
+                self.produced.resent += u64::from(record.attempted);
+                batch.push_record(&record);
+            }
+        }
+        if taken > 0 {
+            self.pace.take(taken, now);
+        }
+        batch
     }
 
-    /// One call. Counts what was accepted, and hands back the rest.
-    async fn put(&self, entries: Vec<Entry>) -> Result<Option<Refused>> {
-        let call = self.kinesis.put_records().stream_name(self.stream).set_records(Some(entries.clone()));
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let transient = fault::is_transient(&error);
-                let error = fault::explain(error, &format!("put records into stream {}", self.stream));
-                let reason = if transient { Error::of(&error).to_string() } else { return Err(error) };
-                return Ok(Some(Refused { entries, reason }));
+    /// Counts what was accepted, and keeps the rest.
+    fn settle(&mut self, answered: Answered) {
+        let Answered { call, began, answer } = answered;
+        let took = began.elapsed();
+        self.latencies.add(took);
+        let (mut sent, mut bytes, mut reason) = (0, 0, None);
+        let count = call.len() as u64;
+        match answer {
+            Ok(answer) => {
+                let none_failed = answer.failed_record_count().unwrap_or(0) == 0;
+                let mut results = answer.records().iter();
+                for (place, mark) in call.marks().enumerate() {
+                    // A record that the answer doesn't mention counts as refused: rather twice than never.
+                    let result = results.next();
+                    if none_failed || result.is_some_and(|result| result.error_code().is_none()) {
+                        sent += 1;
+                        bytes += u64::from(mark.data);
+                        self.queue.accepted(mark.lane);
+                        continue;
+                    }
+                    if reason.is_none() {
+                        let code = result.and_then(|result| result.error_code());
+                        let message = result.and_then(|result| result.error_message());
+                        reason = code.map(|code| [code, message.unwrap_or("no message")].join(": "));
+                    }
+                    self.queue.refused(call.record(place));
+                }
             }
-        };
-        let none_failed = answer.failed_record_count().unwrap_or(0) == 0;
-        let mut results = answer.records().iter();
-        let (mut refused, mut reason, mut sent, mut bytes) = (Vec::new(), None, 0, 0);
-        for entry in entries {
-            // A record that the answer doesn't mention counts as refused: rather twice than never.
-            let result = results.next();
-            if none_failed || result.is_some_and(|result| result.error_code().is_none()) {
-                sent += 1;
-                bytes += entry.data().as_ref().len() as u64;
-            } else {
-                let code = result.and_then(|result| result.error_code());
-                let message = result.and_then(|result| result.error_message());
-                reason = reason.or_else(|| Some([code?, message.unwrap_or("no message")].join(": ")));
-                refused.push(entry);
+            Err(why) => {
+                reason = Some(why);
+                (0..call.len()).for_each(|place| self.queue.refused(call.record(place)));
             }
         }
+        self.produced.sent += sent;
+        self.produced.bytes += bytes;
+        let refused = count - sent;
+        self.flow.answered(self.start.elapsed(), Outcome { taken: sent, refused, took });
         if sent > 0 {
-            let mut tally = self.tally();
-            tally.produced.sent += sent;
-            tally.produced.bytes += bytes;
-            tally.accepted_at = Instant::now();
+            self.refusing_since = None;
+        } else if self.refusing_since.get_or_insert(began).elapsed() >= GIVE_UP {
+            let reason = reason.unwrap_or_else(|| "the stream gave no reason".to_owned());
+            self.gave_up.get_or_insert(reason);
         }
-        let reason = reason.unwrap_or_else(|| "the stream gave no reason".to_owned());
-        Ok((!refused.is_empty()).then_some(Refused { entries: refused, reason }))
     }
 
     fn tell_progress(&self, told: &mut u64) {
-        let mut produced = self.tally().produced.clone();
-        produced.seconds = self.start.elapsed().as_secs_f64();
-        if produced.sent + produced.resent > *told {
-            *told = produced.sent + produced.resent;
-            self.reporter.tell(&Event::Producing(produced));
+        let now = self.start.elapsed();
+        if self.produced.sent + self.produced.resent > *told {
+            *told = self.produced.sent + self.produced.resent;
+            self.reporter.tell(&Event::Producing(self.so_far(Some(self.flow.pace(now)))));
         }
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn so_far(&self, pace: Option<f64>) -> Produced {
+        let latencies = &self.latencies;
+        let percentiles = || Percentiles {
+            p50: latencies.percentile(0.5),
+            p99: latencies.percentile(0.99),
+            max: latencies.longest_milliseconds(),
+        };
+        Produced {
+            seconds: self.start.elapsed().as_secs_f64(),
+            records_per_second: pace,
+            calls: latencies.calls(),
+            call_milliseconds: (latencies.calls() > 0).then(percentiles),
+            ..self.produced.clone()
+        }
     }
 }
 
-fn entry(trade: &Trade) -> Result<Entry> {
-    let data = serde_json::to_vec(trade).context("cannot write a trade as JSON")?;
-    let entry = Entry::builder().data(Blob::new(data)).partition_key(trade.ticker_symbol).build();
-    entry.context("cannot make a record of a trade")
+impl Queue {
+    fn is_empty(&self) -> bool {
+        match self {
+            Queue::Free(waiting) => waiting.is_empty(),
+            Queue::Ordered(lanes) => lanes.is_empty(),
+        }
+    }
+
+    /// Whether one of them may leave now.
+    fn is_ready(&self) -> bool {
+        match self {
+            Queue::Free(waiting) => !waiting.is_empty(),
+            Queue::Ordered(lanes) => lanes.is_ready(),
+        }
+    }
+
+    /// Whether new records may be made: a stream that refuses is to take those first.
+    fn has_room(&self, flow: &Flow) -> bool {
+        match self {
+            Queue::Free(waiting) => waiting.len() < flow.most_refused(),
+            Queue::Ordered(lanes) => lanes.has_room(),
+        }
+    }
+
+    fn accepted(&mut self, lane: u64) {
+        if let Queue::Ordered(lanes) = self {
+            lanes.accepted(lane);
+        }
+    }
+
+    fn refused(&mut self, record: Record) {
+        match self {
+            Queue::Free(waiting) => waiting.push_back(record),
+            Queue::Ordered(lanes) => lanes.refused(record),
+        }
+    }
+
+    /// Drops what has never been sent, and tells how many those were.
+    fn forget_unsent(&mut self) -> u64 {
+        match self {
+            Queue::Free(waiting) => {
+                let before = waiting.len();
+                waiting.retain(|record| record.attempted);
+                (before - waiting.len()) as u64
+            }
+            Queue::Ordered(lanes) => lanes.forget_unsent(),
+        }
+    }
+}
+
+impl Caller<'_> {
+    /// One call. An error is one for good.
+    async fn put(self, call: Call) -> Result<Answered> {
+        let began = Instant::now();
+        let (body, length) = (call.body(), call.body_length());
+        // The SDK gets an empty call, and a body that is written already.
+        let request = self.kinesis.put_records().stream_name(self.stream).set_records(Some(Vec::new()));
+        let request = request.customize().mutate_request(move |request| {
+            if let Some(body) = body.as_ref().and_then(|body| body.try_clone()) {
+                *request.body_mut() = body;
+                request.headers_mut().insert("content-length", length.to_string());
+            }
+        });
+        let answer = match request.send().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let transient = fault::is_transient(&error);
+                let error = fault::explain(error, &format!("put records into stream {}", self.stream));
+                if !transient {
+                    return Err(error);
+                }
+                Err(Error::of(&error).to_string())
+            }
+        };
+        Ok(Answered { call, began, answer })
+    }
 }
 
 /// So long after the start; where the clock doesn't reach that far, some day.
 fn later(start: Instant, next: Option<Duration>) -> Instant {
     let some_day = Duration::from_hours(365 * 24);
     next.and_then(|next| start.checked_add(next)).unwrap_or(start + some_day)
+}
+
+/// What could not be read, and what is in the stream by then.
+fn broken_off(trouble: &anyhow::Error, produced: &Produced) -> Error {
+    let mut error = Error::of(trouble);
+    let records = if produced.sent == 1 { "1 record" } else { &format!("{} records", produced.sent) };
+    error.message.push_str(&format!("; {records} had been sent"));
+    error
 }
 
 fn given_up(stream: &str, produced: &Produced, reason: String) -> Error {

@@ -1,6 +1,6 @@
 //! The workshop's trades: made up, but the same ones again from the same seed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Every ticker with its mean price in dollars.
@@ -54,7 +54,7 @@ pub struct Trade {
 }
 
 /// Which way the shares went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TradeType {
     /// Bought.
@@ -63,12 +63,19 @@ pub enum TradeType {
     Sell,
 }
 
-impl fmt::Display for TradeType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl TradeType {
+    /// As it stands in a trade.
+    pub fn name(self) -> &'static str {
+        match self {
             TradeType::Buy => "BUY",
             TradeType::Sell => "SELL",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TradeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

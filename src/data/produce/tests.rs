@@ -3,8 +3,16 @@ use crate::data::testing::Recorder;
 use crate::data::testing::kinesis::{ACCEPT, Answer, FakeStream};
 use std::collections::BTreeSet;
 use std::future::pending;
+use tokio::time::sleep;
 
-const RECORDS: ProduceOptions = ProduceOptions { records: Some(1_000), rate: None, duration: None, seed: 7 };
+const RECORDS: ProduceOptions = ProduceOptions {
+    source: Source::Trades { seed: 7, key: TradeField::TickerSymbol },
+    records: Some(1_000),
+    rate: None,
+    shape: Load::Steady,
+    duration: None,
+    ordered: false,
+};
 
 async fn run(stream: &FakeStream, options: ProduceOptions) -> Result<Produced> {
     produce(&stream.client, "trades", options, &Recorder::default(), pending()).await
@@ -153,8 +161,12 @@ async fn rate_one_sends_one_record_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_for_a_duration_sends_exactly_their_product() {
     let stream = FakeStream::new(|_| ACCEPT);
-    let options =
-        ProduceOptions { records: None, rate: Some(250.0), duration: Some(Duration::from_secs(8)), seed: 1 };
+    let options = ProduceOptions {
+        records: None,
+        rate: Some(250.0),
+        duration: Some(Duration::from_secs(8)),
+        ..RECORDS
+    };
     let produced = run(&stream, options).await.unwrap();
     assert_eq!((produced.sent, stream.accepted().len()), (2_000, 2_000));
     assert!((7.9..8.2).contains(&produced.seconds), "{}", produced.seconds);
