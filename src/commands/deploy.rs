@@ -13,7 +13,9 @@ use std::path::Path;
 
 impl Session {
     pub(super) async fn up(&self, typed: &cli::Up) -> Result<u8> {
-        let cli::Up { processor, plan, code_only, dotenv, means, yes, timeout, shape } = typed;
+        let cli::Up { processor, plan, code_only, dotenv, means, smoke: _, no_smoke: _, yes, timeout, shape } =
+            typed;
+        let is_smoke_wanted = self.is_smoke_wanted(typed);
         if *code_only && (*shape != cli::Shape::default() || means.changes_more_than_code()) {
             return Err(Error::new(
                 Kind::BadInput,
@@ -48,6 +50,9 @@ impl Session {
         let done = self.release_unless(done.is_ok(), done, &context, cloud).await?;
         if let Some(path) = dotenv {
             report::dotenv::write(path, &done)?;
+        }
+        if is_smoke_wanted {
+            self.smoke_after_up(&context).await?;
         }
         let next = [
             ("produce --records 100", "send 100 trades"),
