@@ -1,11 +1,13 @@
 //! What lies in a bucket, and the rows in it: listing and fetching objects, never writing.
 
-use super::rows::{Piece, RowScanner};
-use crate::cloud::fault;
+use super::rows::Piece;
+use super::unpack::Unpacker;
+use crate::cloud::{bucket::key, fault};
 use crate::error::{Error, Kind};
 use anyhow::{Result, anyhow};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::EncodingType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -70,14 +72,24 @@ pub async fn list(s3: &Client, query: &ResultsQuery) -> Result<Vec<Landed>> {
 }
 
 pub(super) async fn list_objects(s3: &Client, query: &ResultsQuery) -> Result<Vec<Landed>, Failure> {
+    list_after(s3, query, None).await
+}
+
+/// The same for keys behind this one alone.
+pub(super) async fn list_after(
+    s3: &Client,
+    query: &ResultsQuery,
+    after: Option<String>,
+) -> Result<Vec<Landed>, Failure> {
     let ResultsQuery { bucket, account, prefix } = query;
     let call = s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account).prefix(prefix);
-    let mut pages = call.into_paginator().send();
+    let mut pages = call.encoding_type(EncodingType::Url).set_start_after(after).into_paginator().send();
     let mut objects = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| Failure::of(error, &format!("list s3://{bucket}/{prefix}")))?;
+        let encoding = page.encoding_type;
         objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| Landed {
-            key: object.key.unwrap_or_default(),
+            key: key(object.key.as_deref(), encoding.as_ref()),
             etag: object.e_tag.unwrap_or_default(),
             bytes: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             modified: object.last_modified.and_then(timestamp).unwrap_or_default(),
@@ -132,12 +144,14 @@ impl Body<'_> {
     /// Hands every piece of the object to `each`, in order, and stops at its first error.
     pub(super) async fn read(mut self, mut each: impl FnMut(Piece<'_>) -> Result<()>) -> Result<(), Failure> {
         let passed_on = |error| Failure { transient: false, error };
-        let mut scanner = RowScanner::default();
-        scanner.push(&std::mem::take(&mut self.ahead), &mut each).map_err(passed_on)?;
-        while let Some(chunk) = self.receive().await? {
-            scanner.push(&chunk, &mut each).map_err(passed_on)?;
+        let mut unpacker = Unpacker::default();
+        unpacker.push(&std::mem::take(&mut self.ahead), &mut each).await.map_err(passed_on)?;
+        while !unpacker.is_over()
+            && let Some(chunk) = self.receive().await?
+        {
+            unpacker.push(&chunk, &mut each).await.map_err(passed_on)?;
         }
-        scanner.finish().map_or(Ok(()), each).map_err(passed_on)
+        unpacker.finish(&mut each).await.map_err(passed_on)
     }
 
     /// The next bytes. A body that broke off goes on at the byte at which it broke.

@@ -3,23 +3,50 @@
 #[cfg(test)]
 mod tests;
 
+use super::causes::cause;
+use super::failed::FailedRecord;
+use super::filter::{Filter, lookup};
 use super::format::RowWriter;
-use super::objects::{FETCHES, Landed, ResultsQuery, fetch, list};
-use super::rows::Piece;
+use super::objects::{FETCHES, Failure, Landed, ResultsQuery, fetch, list_objects};
+use super::rows::{Fields, Piece};
+use super::sums::Sums;
 use crate::cli::Format;
-use crate::event::RowsRead;
+use crate::event::{ColumnSum, FailedRecords, FailuresRead, RowsRead};
 use anyhow::Result;
+use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+
+/// Which rows are shown, and how.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// How they are written.
+    pub format: Format,
+    /// These fields alone, in this order. Where none is named: all.
+    pub columns: Vec<String>,
+    /// Conditions that have all to hold.
+    pub filters: Vec<Filter>,
+    /// Whether numbers are added up.
+    pub sum: bool,
+    /// Whether objects hold records that failed, instead of rows.
+    pub failures: bool,
+}
+
+impl View {
+    /// All rows, as they are.
+    pub fn all(format: Format) -> Self {
+        View { format, columns: Vec::new(), filters: Vec::new(), sum: false, failures: false }
+    }
+}
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResultsSummary {
     /// Objects read.
     pub objects: u64,
-    /// Rows in them, all of them written.
+    /// Rows in them that were written.
     pub rows: u64,
     /// Bytes of the objects.
     pub bytes: u64,
@@ -27,10 +54,20 @@ pub struct ResultsSummary {
     pub not_rows: u64,
     /// The first object with such a piece.
     pub not_rows_in: Option<String>,
+    /// Objects that are damaged, or of a form that can't be read. Rows before the damage were written.
+    pub broken: u64,
+    /// The first of them, and why.
+    pub broken_in: Option<String>,
     /// Objects that were deleted between the listing and the reading.
     pub gone: u64,
     /// Fields that a table or CSV has no column for, because they turned up after its first 100 rows.
     pub left_out: BTreeSet<String>,
+    /// Fields that were asked for, and that none of the rows that were written has.
+    pub not_found: Vec<String>,
+    /// What the numbers of the rows that were written come to, where that was asked for.
+    pub sums: Vec<ColumnSum>,
+    /// Where records that failed were read: how many have each code.
+    pub codes: BTreeMap<String, u64>,
     /// When the first object was written.
     pub first: Option<Timestamp>,
     /// When the last one was.
@@ -44,77 +81,168 @@ impl From<ResultsSummary> for RowsRead {
             rows: summary.rows,
             not_rows: summary.not_rows,
             not_rows_in: summary.not_rows_in,
+            broken: summary.broken,
+            broken_in: summary.broken_in,
             gone: summary.gone,
             left_out: summary.left_out.into_iter().collect(),
+            not_found: summary.not_found,
+            sums: summary.sums,
         }
     }
 }
 
-/// Writes every row that is there now to `out`: object by object in the order of [`list`], and within an object
-/// in its own order. `out` should be buffered; it is flushed after each object. The names of all objects are
-/// kept in memory, but never their content.
-///
-/// # Errors
-/// Where the bucket cannot be read, or `out` cannot be written: an [`std::io::Error`], `BrokenPipe` where
-/// the reader has left.
-pub async fn print_rows(
-    s3: &aws_sdk_s3::Client,
-    query: &ResultsQuery,
-    format: Format,
-    out: &mut dyn Write,
-) -> Result<ResultsSummary> {
-    let objects = list(s3, query).await?;
-    let mut summary = ResultsSummary::default();
-    let mut rows = RowWriter::new(format, out);
-    let copied = copy_rows(s3, query, &objects, &mut rows, &mut summary).await;
-    // Rows that came before a failure are written all the same.
-    let finished = rows.finish();
-    copied?;
-    summary.left_out = finished?;
-    Ok(summary)
+impl From<ResultsSummary> for FailuresRead {
+    fn from(mut summary: ResultsSummary) -> Self {
+        let told = |(code, records): (String, u64)| {
+            let cause = cause(&code);
+            let text = |text: &str| Some(text.to_owned());
+            FailedRecords {
+                records,
+                meaning: cause.and_then(|it| text(it.meaning)),
+                remedy: cause.and_then(|it| text(it.remedy)),
+                code,
+            }
+        };
+        let codes = std::mem::take(&mut summary.codes).into_iter().map(told).collect();
+        FailuresRead { read: summary.into(), codes }
+    }
 }
 
-async fn copy_rows(
-    s3: &aws_sdk_s3::Client,
-    query: &ResultsQuery,
-    objects: &[Landed],
-    rows: &mut RowWriter<&mut dyn Write>,
-    summary: &mut ResultsSummary,
-) -> Result<()> {
-    let fetches = objects.iter().map(|object| async move { (object, fetch(s3, query, &object.key).await) });
-    let mut bodies = stream::iter(fetches).buffered(FETCHES);
-    while let Some((object, body)) = bodies.next().await {
-        let Some(body) = body.map_err(|failure| failure.error)? else {
-            summary.gone += 1;
-            continue;
-        };
-        let mut not_rows = 0;
-        let read = body.read(|piece| {
-            match piece {
-                Piece::Row(text, fields) => {
-                    rows.write(text, fields)?;
-                    summary.rows += 1;
-                }
-                Piece::NotARow => not_rows += 1,
-            }
-            Ok(())
-        });
-        read.await.map_err(|failure| failure.error)?;
-        rows.flush()?;
-        summary.count(object, not_rows);
+/// Reads objects, and writes their rows to `out`: object by object, and within an object in its own order. `out`
+/// should be buffered; it is flushed after each object. Content is never kept in memory.
+pub(super) struct RowReader<'a> {
+    s3: &'a Client,
+    pub(super) query: &'a ResultsQuery,
+    pub(super) view: &'a View,
+    rows: RowWriter<&'a mut dyn Write>,
+    sums: Sums,
+    pub(super) summary: ResultsSummary,
+    /// Columns that no row had so far.
+    not_found: Vec<String>,
+    /// An object that could not be read to its end, and how many of its pieces were taken.
+    begun: Option<(String, u64)>,
+}
+
+impl<'a> RowReader<'a> {
+    pub(super) fn new(
+        s3: &'a Client,
+        query: &'a ResultsQuery,
+        view: &'a View,
+        out: &'a mut dyn Write,
+    ) -> Self {
+        let rows = RowWriter::new(view.format, &view.columns, out);
+        let (sums, summary) = (Sums::of(&view.columns), ResultsSummary::default());
+        let not_found = view.columns.clone();
+        RowReader { s3, query, view, rows, sums, summary, not_found, begun: None }
     }
-    Ok(())
+
+    /// Reads every object that is there now.
+    pub(super) async fn read_all(&mut self) -> Result<(), Failure> {
+        let objects = list_objects(self.s3, self.query).await?;
+        self.read(&objects).await.1
+    }
+
+    /// Reads these. How many of them are done with, in their order: where one fails, it can be read again later, and
+    /// none of its rows is written twice.
+    pub(super) async fn read(&mut self, objects: &[Landed]) -> (usize, Result<(), Failure>) {
+        let (s3, query, mut done) = (self.s3, self.query, 0);
+        let fetches =
+            objects.iter().map(|object| async move { (object, fetch(s3, query, &object.key).await) });
+        let mut bodies = stream::iter(fetches).buffered(FETCHES);
+        while let Some((object, body)) = bodies.next().await {
+            let body = match body {
+                Ok(Some(body)) => body,
+                Ok(None) => {
+                    self.summary.gone += 1;
+                    done += 1;
+                    continue;
+                }
+                Err(failure) => return (done, Err(failure)),
+            };
+            let skipped = self.begun.take_if(|(key, _)| *key == object.key).map_or(0, |(_, pieces)| pieces);
+            let mut pieces = 0;
+            let read = body.read(|piece| {
+                pieces += 1;
+                if pieces > skipped { self.take(object, &piece) } else { Ok(()) }
+            });
+            if let Err(failure) = read.await {
+                self.begun = Some((object.key.clone(), pieces.max(skipped)));
+                return (done, Err(failure));
+            }
+            if let Err(error) = self.rows.flush() {
+                return (done, Err(Failure { transient: false, error: error.into() }));
+            }
+            self.summary.count(object);
+            done += 1;
+        }
+        (done, Ok(()))
+    }
+
+    fn take(&mut self, object: &Landed, piece: &Piece<'_>) -> Result<()> {
+        match piece {
+            Piece::Row(_, fields) if self.view.failures => {
+                let record = FailedRecord::of(fields, &object.key, &self.query.prefix);
+                self.take_failed(&record, &object.key)
+            }
+            Piece::Row(text, fields) => self.take_row(text, fields),
+            Piece::NotARow => {
+                self.summary.not_rows += 1;
+                self.summary.not_rows_in.get_or_insert_with(|| object.key.clone());
+                Ok(())
+            }
+            Piece::Broken(why) => {
+                self.summary.broken += 1;
+                self.summary.broken_in.get_or_insert_with(|| format!("{}: {why}", object.key));
+                Ok(())
+            }
+        }
+    }
+
+    fn take_row(&mut self, text: &str, fields: &Fields) -> Result<()> {
+        if !self.view.filters.iter().all(|filter| filter.holds(fields)) {
+            return Ok(());
+        }
+        self.summary.rows += 1;
+        self.not_found.retain(|name| lookup(fields, name).is_none());
+        if self.view.sum {
+            self.sums.add(fields);
+        }
+        Ok(self.rows.write(text, fields)?)
+    }
+
+    fn take_failed(&mut self, record: &FailedRecord, key: &str) -> Result<()> {
+        let fields = record.fields(key);
+        if !self.view.filters.iter().all(|filter| filter.holds(&fields)) {
+            return Ok(());
+        }
+        self.summary.rows += 1;
+        self.not_found.retain(|name| lookup(&fields, name).is_none());
+        *self.summary.codes.entry(record.code.clone()).or_default() += 1;
+        // A table of them would be wider than any screen.
+        if self.view.format == Format::Table && self.view.columns.is_empty() {
+            return Ok(self.rows.write_text(&record.words())?);
+        }
+        Ok(self.rows.write(&serde_json::to_string(&fields)?, &fields)?)
+    }
+
+    /// Writes what waits for more: there may be none for a while.
+    pub(super) fn catch_up(&mut self) -> Result<()> {
+        Ok(self.rows.catch_up()?)
+    }
+
+    /// Writes what is left, and tells what was found.
+    pub(super) fn finish(self) -> Result<ResultsSummary> {
+        let left_out = self.rows.finish()?;
+        let not_found = if self.summary.rows > 0 { self.not_found } else { Vec::new() };
+        Ok(ResultsSummary { left_out, not_found, sums: self.sums.finish(), ..self.summary })
+    }
 }
 
 impl ResultsSummary {
-    fn count(&mut self, object: &Landed, not_rows: u64) {
+    fn count(&mut self, object: &Landed) {
         self.objects += 1;
         self.bytes += object.bytes;
-        self.not_rows += not_rows;
-        if not_rows > 0 {
-            self.not_rows_in.get_or_insert_with(|| object.key.clone());
-        }
-        self.first.get_or_insert(object.modified);
-        self.last = Some(object.modified);
+        self.first = Some(self.first.map_or(object.modified, |first| first.min(object.modified)));
+        self.last = self.last.max(Some(object.modified));
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Piece<'a> {
     Row(&'a str, Fields),
     /// Something else: braces around what is not JSON, or the rest of a line that doesn't go on with a brace.
     NotARow,
+    /// The rest of the object can't be read, and why: it is damaged, or of a form that isn't known here.
+    Broken(&'a str),
 }
 
 /// Takes the bytes of one object piece by piece.
@@ -124,7 +126,7 @@ mod tests {
         let mut keep = |piece: Piece<'_>| {
             found.push(match piece {
                 Piece::Row(text, _) => Some(text.to_owned()),
-                Piece::NotARow => None,
+                Piece::NotARow | Piece::Broken(_) => None,
             });
             Ok::<(), Infallible>(())
         };

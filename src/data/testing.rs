@@ -1,6 +1,8 @@
 //! Fakes under the real SDK clients: an in-process connector answers each HTTP request, on tokio's time.
 
 pub(super) mod kinesis;
+pub(super) mod logs;
+pub(super) mod packed;
 pub(super) mod s3;
 
 use crate::event::{Event, Question, Reporter};

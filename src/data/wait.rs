@@ -32,7 +32,7 @@ pub async fn wait_for_rows(
     patience: Duration,
     reporter: &dyn Reporter,
 ) -> Result<u64> {
-    let mut count = Count { s3, query, counted: HashMap::new(), rows: 0, trouble: None };
+    let mut count = Count { s3, query, counted: HashMap::new(), rows: 0, uncounted: None, trouble: None };
     let waiting = count.wait_for(wanted, reporter);
     match timeout(patience, waiting).await {
         Ok(outcome) => outcome,
@@ -47,6 +47,8 @@ struct Count<'a> {
     counted: HashMap<String, (String, u64)>,
     /// Rows that lay there at the last look.
     rows: u64,
+    /// How many objects the last list has that are still to be counted; `None` before the first list.
+    uncounted: Option<usize>,
     /// Why the last look failed, where it did.
     trouble: Option<anyhow::Error>,
 }
@@ -88,6 +90,7 @@ impl Count<'_> {
             }
         }
         self.rows = self.counted.values().map(|(_, rows)| rows).sum();
+        self.uncounted = Some(fresh.len());
         let counts =
             fresh.iter().map(|object| async move { (object, rows_in(s3, query, &object.key).await) });
         let mut counts = stream::iter(counts).buffer_unordered(FETCHES);
@@ -98,6 +101,7 @@ impl Count<'_> {
             match rows {
                 Ok(rows) => {
                     self.rows += rows;
+                    self.uncounted = self.uncounted.map(|objects| objects.saturating_sub(1));
                     self.counted.insert(object.key.clone(), (object.etag.clone(), rows));
                 }
                 Err(failure) if !failure.transient => return Err(failure),
@@ -114,9 +118,18 @@ impl Count<'_> {
     fn timed_out(&self, wanted: u64, patience: Duration) -> Error {
         let ResultsQuery { bucket, prefix, .. } = self.query;
         let (rows, seconds) = (self.rows, patience.as_secs_f64().round());
-        let message =
-            format!("{rows} of {wanted} rows landed under s3://{bucket}/{prefix} within {seconds} seconds");
+        let place = format!("under s3://{bucket}/{prefix}");
+        let message = match self.uncounted {
+            Some(0) => format!("{rows} of {wanted} rows landed {place} within {seconds} seconds"),
+            _ => format!("{rows} rows were counted {place} within {seconds} seconds, {wanted} are wanted"),
+        };
         let error = Error::new(Kind::TimedOut, message);
+        let error = match self.uncounted {
+            Some(0) | None => error,
+            Some(objects) => error.remedy(format!(
+                "Give it more time with --timeout: the rows of {objects} more objects were not counted yet."
+            )),
+        };
         let error = match &self.trouble {
             Some(trouble) => error.because(Error::of(trouble).to_string()),
             None => error,
@@ -204,6 +217,19 @@ mod tests {
         assert_eq!(error.message, "1 of 500 rows landed under s3://bucket/rows/ within 60 seconds");
         assert!(error.remedies.iter().any(|remedy| remedy.contains("s3://bucket/errors/")));
         assert_eq!(start.elapsed().as_secs(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_is_over_while_rows_are_counted_does_not_call_the_others_missing() {
+        let bucket = FakeBucket::new(|_, _| None);
+        (0..500).for_each(|id| bucket.put(&format!("rows/{id:03}"), 0, "{}\n"));
+        // 167 pages of 50 ms one after the other, then 500 fetches of 50 ms, sixteen at a time.
+        let error = Error::of(&wait(&bucket, 100_000, 9).await.0.unwrap_err());
+        let (counted, rest) = error.message.split_once(' ').unwrap();
+        let counted: usize = counted.parse().unwrap();
+        assert_eq!(rest, "rows were counted under s3://bucket/rows/ within 9 seconds, 100000 are wanted");
+        let left = format!("{} more objects", 500 - counted);
+        assert!(counted > 0 && error.remedies[0].contains(&left), "{error:?}");
     }
 
     #[tokio::test(start_paused = true)]

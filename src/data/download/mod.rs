@@ -9,7 +9,7 @@ mod manifest;
 mod place;
 
 use super::objects::{FETCHES, ResultsQuery};
-use crate::cloud::fault;
+use crate::cloud::{bucket, fault};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Exported, Reporter};
 use anyhow::{Context as _, Result};
@@ -20,7 +20,8 @@ use aws_sdk_s3::types::{ChecksumMode, EncodingType, Object, ServerSideEncryption
 use futures_util::{TryStreamExt, stream};
 use manifest::{Entry, Manifest, OWN};
 use md5::{Digest, Md5};
-use place::{Place, decoded};
+use place::Place;
+use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -103,6 +104,7 @@ pub async fn download(
                 directory: exported.directory.clone(),
                 objects: exported.objects,
                 bytes: exported.bytes,
+                seconds: began.elapsed().as_secs_f64(),
             });
         }
     }
@@ -129,14 +131,10 @@ fn pages<'a>(
             }
             Err(error) => return Err(fault::explain(error, &format!("list s3://{bucket}/{prefix}"))),
         };
-        let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
         let next = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true));
         let next = next.map(|token| Some(token.to_owned()));
         let wanted = |object: &Object| Wanted {
-            key: match is_encoded {
-                true => decoded(object.key().unwrap_or_default()),
-                false => object.key().unwrap_or_default().to_owned(),
-            },
+            key: bucket::key(object.key(), page.encoding_type()),
             bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             etag: object.e_tag().unwrap_or_default().trim_matches('"').to_ascii_lowercase(),
         };
@@ -148,12 +146,17 @@ fn pages<'a>(
 struct Target<'a> {
     directory: &'a Path,
     manifest: Mutex<Manifest>,
+    /// Given back by the system when this ends, however it ends.
+    _lock: File,
 }
 
 impl<'a> Target<'a> {
     fn open(directory: &'a Path) -> Result<Self> {
         let own = directory.join(OWN);
+        refuse_link(&own)?;
         std::fs::create_dir_all(&own).with_context(|| format!("cannot write to {}", directory.display()))?;
+        ["lock", "manifest.jsonl"].iter().try_for_each(|name| refuse_link(&own.join(name)))?;
+        let lock = locked(&own.join("lock"), directory)?;
         // What an earlier run was cut short in the midst of.
         for part in std::fs::read_dir(&own)?.flatten() {
             if part.path().extension().is_some_and(|extension| extension == "part") {
@@ -161,7 +164,7 @@ impl<'a> Target<'a> {
             }
         }
         let manifest = Mutex::new(Manifest::open(&own)?);
-        Ok(Target { directory, manifest })
+        Ok(Target { directory, manifest, _lock: lock })
     }
 
     fn manifest(&self) -> std::sync::MutexGuard<'_, Manifest> {
@@ -271,6 +274,31 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Two that write to one directory would remove each other's files.
+fn locked(path: &Path, directory: &Path) -> Result<File> {
+    let cannot = || format!("cannot write {}", path.display());
+    let file = File::options().create(true).truncate(false).write(true).open(path).with_context(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another download into {} is at work", directory.display());
+            let remedy = "Wait until it has ended, or download into another directory.";
+            Err(Error::new(Kind::Refused, message).remedy(remedy).into())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
+    }
+}
+
+/// What is written for ourselves goes nowhere else.
+fn refuse_link(path: &Path) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        let message = format!("{} is a link", path.display());
+        let remedy = "Remove it, or export into another directory.";
+        return Err(Error::new(Kind::Refused, message).remedy(remedy).into());
+    }
+    Ok(())
+}
+
 /// Whether another try changes nothing: what is denied, and what the disk refuses.
 fn is_final(error: &anyhow::Error) -> bool {
     matches!(Error::of(error).kind, Kind::Credentials | Kind::Refused)
@@ -279,7 +307,7 @@ fn is_final(error: &anyhow::Error) -> bool {
 
 /// Writes the body, with whatever checksum the SDK compares. How many bytes came, and their MD5.
 async fn write(object: &mut GetObjectOutput, part: &Path) -> Result<(u64, String)> {
-    let mut file = BufWriter::new(std::fs::File::create_new(part)?);
+    let mut file = BufWriter::new(File::create_new(part)?);
     let (mut bytes, mut sum) = (0, Md5::new());
     loop {
         let chunk = match object.body.try_next().await {
@@ -299,7 +327,7 @@ async fn write(object: &mut GetObjectOutput, part: &Path) -> Result<(u64, String
 }
 
 fn sum_of(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut sum, mut buffer) = (std::fs::File::open(path)?, Md5::new(), vec![0; 256 * 1024]);
+    let (mut file, mut sum, mut buffer) = (File::open(path)?, Md5::new(), vec![0; 256 * 1024]);
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(hexadecimal(sum)),

@@ -100,24 +100,6 @@ fn shortened(name: String) -> String {
     format!("{}%~{hash}", &name[..end])
 }
 
-/// A key as a listing with `encoding-type=url` tells it.
-pub fn decoded(key: &str) -> String {
-    let (bytes, mut plain, mut at) = (key.as_bytes(), Vec::with_capacity(key.len()), 0);
-    while let Some(byte) = bytes.get(at) {
-        let code = (*byte == b'%').then(|| key.get(at + 1..at + 3)).flatten();
-        match (byte, code.and_then(|code| u8::from_str_radix(code, 16).ok())) {
-            (_, Some(code)) => {
-                plain.push(code);
-                at += 2;
-            }
-            (b'+', None) => plain.push(b' '),
-            (byte, None) => plain.push(*byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&plain).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,12 +153,6 @@ mod tests {
         std::fs::write(&part, "").unwrap();
         assert!(Place::of("rows/a").settle(directory.path(), &part).is_err());
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn what_a_listing_encodes_is_decoded() {
-        assert_eq!(decoded("a%2Fb+c%25%C3%BC%00~"), "a/b c%ü\0~");
-        assert_eq!(decoded("100%"), "100%");
     }
 
     proptest! {
