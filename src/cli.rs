@@ -1,8 +1,12 @@
 //! What was typed. What it means is settled in `settings`.
 
+mod data;
 mod fleet;
+mod processor;
 
+pub use data::{Consume, Download, Format, Load, Logs, Produce, Results, ResultsVerb, Smoke, Watch};
 pub use fleet::{Choice, Extend, List, Reap, Reaper, ReaperDown, ReaperUp};
+pub use processor::{Init, InitProcessor, ProcessorTest, ProcessorVerb};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -129,10 +133,24 @@ pub enum Verb {
     /// Look after the account's own reaper, which does the same by itself
     #[command(subcommand)]
     Reaper(Reaper),
-    /// Send trades to the data stream
+    /// Send trades, or records of your own, to the data stream
     Produce(Produce),
+    /// Show what is in the data stream, as it comes
+    Consume(Consume),
     /// Show the rows that landed in the bucket
     Results(Results),
+    /// Show what the processor and the delivery stream logged
+    Logs(Logs),
+    /// Send marked records and follow each leg of the pipeline until their rows have landed
+    Smoke(Smoke),
+    /// Watch the pipeline live in the terminal
+    Watch(Watch),
+    /// Begin something of your own
+    #[command(subcommand)]
+    Init(Init),
+    /// Try a processor here, without a cloud
+    #[command(subcommand, name = "processor")]
+    ProcessorVerb(ProcessorVerb),
     /// Print the CloudFormation template (no network, no credentials)
     Render(Render),
     /// Look after the local cloud
@@ -143,6 +161,19 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it is about the environment that was chosen; else about none, or about many.
+    pub fn is_of_one_environment(&self) -> bool {
+        !matches!(
+            self,
+            Verb::List(_)
+                | Verb::Reap(_)
+                | Verb::Reaper(_)
+                | Verb::Local(_)
+                | Verb::Init(_)
+                | Verb::ProcessorVerb(_)
+        )
+    }
+
     /// As it is typed.
     pub fn name(&self) -> &'static str {
         match self {
@@ -157,7 +188,14 @@ impl Verb {
             Verb::Reaper(Reaper::Status) => "reaper status",
             Verb::Reaper(Reaper::Down(_)) => "reaper down",
             Verb::Produce(_) => "produce",
+            Verb::Consume(_) => "consume",
+            Verb::Results(Results { verb: Some(ResultsVerb::Download(_)), .. }) => "results download",
             Verb::Results(_) => "results",
+            Verb::Logs(_) => "logs",
+            Verb::Smoke(_) => "smoke",
+            Verb::Watch(_) => "watch",
+            Verb::Init(Init::Processor(_)) => "init processor",
+            Verb::ProcessorVerb(ProcessorVerb::Test(_)) => "processor test",
             Verb::Render(_) => "render",
             Verb::Local(Local::Status) => "local status",
             Verb::Local(Local::Stop) => "local stop",
@@ -194,8 +232,8 @@ pub struct Shape {
 /// Where the processor's code comes from.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Processor {
-    /// A ready zip or `bootstrap` binary [else the file's, the processor that comes with the tool]
-    #[arg(long, value_name = "FILE")]
+    /// A crate's directory, or a ready zip or `bootstrap` binary [else the file's, the processor that comes with the tool]
+    #[arg(long, value_name = "PATH")]
     pub processor: Option<String>,
 }
 
@@ -223,6 +261,12 @@ pub struct Up {
     /// How it is deployed.
     #[command(flatten)]
     pub means: Means,
+    /// Then send marked records through it and wait for their rows, as `smoke` does [on in a pipeline]
+    #[arg(long, conflicts_with = "no_smoke")]
+    pub smoke: bool,
+    /// Don't, in a pipeline
+    #[arg(long)]
+    pub no_smoke: bool,
     /// Answer every question with yes
     #[arg(short, long)]
     pub yes: bool,
@@ -331,58 +375,6 @@ pub struct Down {
     /// Write what was asked and answered at the end to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub proof: Option<String>,
-}
-
-/// `produce`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kinesis-stack produce                          one trade a second until Ctrl-C
-  kinesis-stack produce --records 100            100 trades, as fast as the stream takes them
-  kinesis-stack produce --rate 50 --duration 10m")]
-pub struct Produce {
-    /// How many records to send [until Ctrl-C]
-    #[arg(long, value_name = "N")]
-    pub records: Option<String>,
-    /// Records a second [with --records as fast as the stream takes them, else 1]
-    #[arg(long, value_name = "R")]
-    pub rate: Option<String>,
-    /// How long to send
-    #[arg(long, value_name = "DURATION")]
-    pub duration: Option<String>,
-    /// Makes the same trades again [different ones each time]
-    #[arg(long, value_name = "S")]
-    pub seed: Option<String>,
-}
-
-/// `results`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kinesis-stack results --wait 100
-  kinesis-stack results --format csv > trades.csv
-  kinesis-stack results | jq .price")]
-pub struct Results {
-    /// How to print rows: table, jsonl or csv [table on a terminal, jsonl in a pipe]
-    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
-    pub format: Option<Format>,
-    /// Wait until this many rows are in the bucket, older ones included
-    #[arg(long, value_name = "N")]
-    pub wait: Option<String>,
-    /// How long to wait at most
-    #[arg(long, value_name = "DURATION", default_value = "10m")]
-    pub timeout: String,
-}
-
-/// How rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Aligned columns.
-    Table,
-    /// One JSON object a line, as it lies in the bucket.
-    Jsonl,
-    /// Comma-separated, with a header.
-    Csv,
 }
 
 /// `render`

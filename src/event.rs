@@ -3,6 +3,8 @@
 //! In `--output json` each event is one line: `time`, `code`, `env`, and the fields of its variant. Codes and
 //! fields are part of the contract: add to them, never change them.
 
+use crate::data::Statistics;
+use crate::data::smoke::{Leg, LegReport, SmokeReport, SmokeSent};
 use crate::error::Error;
 use crate::stack::diagnose::Diagnosis;
 use crate::stack::plan::{Operation, Plan};
@@ -42,6 +44,8 @@ pub enum Event {
     Unchanged { stack: String },
     /// Somebody else's operation runs on the stack; it is watched to its end first.
     OperationInProgress { stack: String, status: StackStatus },
+    /// The update that begins now changes tags, and nothing else.
+    Retagging { stack: String },
     /// CloudFormation was asked to act.
     OperationStarted { operation: Operation, stack: String, stack_id: String },
     /// A resource, or the stack itself, entered a state.
@@ -66,6 +70,8 @@ pub enum Event {
     Cancelling { operation: Operation, stack: String },
     /// Told to stop before anything was changed: what was prepared is withdrawn.
     Withdrawing { stack: String },
+    /// The settings file marks as short-lived what is protected: it stays protected, without these marks.
+    MarksYielded { stack: String, marks: Vec<String> },
     /// Termination protection and the stack policy were set.
     Protected { stack: String, protected: bool },
     /// The function's code was changed past CloudFormation.
@@ -97,10 +103,12 @@ pub enum Event {
     EmptyingAgain { bucket: String, attempt: u32 },
     /// A service was asked whether something of the environment is left.
     Checked { service: String, name: String, left: bool },
-    /// Objects are being downloaded into a directory: so many and so many bytes so far.
-    Exporting { bucket: String, directory: String, objects: u64, bytes: u64 },
+    /// Objects are being downloaded into a directory: so many and so many bytes so far, in so many seconds.
+    Exporting { bucket: String, directory: String, objects: u64, bytes: u64, seconds: f64 },
     /// All that the bucket holds lies in the directory.
     Exported(Exported),
+    /// After so many rounds objects still came into the bucket: what comes now isn't in the directory.
+    ExportUnsettled { bucket: String, directory: String, rounds: u32 },
     /// Something that the environment had left behind was removed.
     LeftoverRemoved { service: String, name: String },
     /// Something bears a name of the environment's and isn't its own: it is left alone.
@@ -111,10 +119,49 @@ pub enum Event {
     ArtifactsRemoved { bucket: String, zips: u64, bucket_removed: bool },
     /// How far the producer is.
     Producing(Produced),
+    /// How far the consumer is.
+    Consuming(Consumed),
+    /// What the consumer has counted so far.
+    Counted(Box<Statistics>),
+    /// A shard was split or merged, and has been read to its end: its children are read from now on.
+    ShardEnded { shard: String, children: Vec<String> },
+    /// A consumer of our own reads the stream with a throughput of its own, so many seconds after it was registered.
+    ConsumerReady { name: String, seconds: f64 },
+    /// It was deregistered.
+    ConsumerRemoved { name: String },
+    /// A run that was killed, or that still goes on, has registered this one. The command removes it.
+    ConsumerLeft {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<String>,
+        command: String,
+    },
     /// How many rows have landed so far.
     WaitingForRows { rows: u64, wanted: u64 },
+    /// A leg of the pipeline is not ready for a smoke test yet: the service's word for it.
+    SmokeNotReady { leg: Leg, name: String, status: String },
+    /// The stream took the marked records of a smoke test.
+    SmokeSent(SmokeSent),
+    /// How many of its trades have their rows, so many seconds after they were sent, and when all are due.
+    SmokeWaiting { landed: usize, wanted: usize, seconds: f64, due_seconds: f64 },
+    /// A leg was proven, is late, or is broken.
+    SmokeLeg(LegReport),
+    /// A smoke test has come to its end: each leg. It is told whether all of them work or not.
+    SmokeEnded(Box<SmokeReport>),
     /// The rows that landed were printed.
     RowsRead(RowsRead),
+    /// What lies under the error prefix was printed.
+    FailuresRead(FailuresRead),
+    /// What was logged since then was printed: so many lines.
+    LogsRead { lines: u64, since: String },
+    /// A log group isn't there (yet): nothing was ever logged to it, or it was deleted.
+    LogGroupMissing { group: String },
+    /// What is logged from now on is followed. `live_tail` is false where it is polled instead, and then may tell why.
+    LogsFollowed {
+        live_tail: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
     /// The time of an environment that is brought up is over: the next `reap` takes it.
     Expired { stack: String, expires: String },
     /// An environment's time was changed. `before`: what it was, `expires`: what it is; `null`: it ends never.
@@ -131,6 +178,13 @@ pub enum Event {
     NotReaped { env: String, region: String, error: Error },
     /// Its time is over, but it stays.
     LeftAlone { env: String, region: String, because: String },
+    /// The bucket of an environment that is gone is left alone by `reap`: it was kept on purpose (`down --keep-data`).
+    BucketKept { env: String, region: String, bucket: String },
+    /// A crate with a processor of one's own was written. `setting` is the line of the settings file that has `up` build
+    /// it, where there is such a file and none in it.
+    ProcessorWritten { directory: String, files: u64, setting: Option<String> },
+    /// A processor was run here on somebody's records.
+    ProcessorTested { records: u64, rows: u64, dropped: u64, failed: u64, batches: u64, seconds: f64 },
     /// The binary that becomes the reaper's function is at hand, packed.
     ReaperReady { sha256: String, bytes: u64, architecture: String },
     /// A run of the deployed reaper has ended: what became of the environments whose time was over. `interrupted`: for
@@ -263,6 +317,8 @@ pub struct Reckoning {
     pub reaped: usize,
     /// They stay: somebody else is at work on them, or they were extended or protected meanwhile.
     pub left_alone: usize,
+    /// Buckets of environments that are gone, kept on purpose. They aren't among those whose time was over.
+    pub kept: usize,
     /// Nothing was done, since only a look was asked for.
     pub dry_run: bool,
 }
@@ -332,10 +388,47 @@ pub struct Produced {
     pub bytes: u64,
     /// Since the first record.
     pub seconds: f64,
+    /// Records a second that were accepted lately. Left out at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_per_second: Option<f64>,
+    /// PutRecords calls that were answered.
+    pub calls: u64,
+    /// How long they took, tries of the same call together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_milliseconds: Option<Percentiles>,
+}
+
+/// How long calls took, in milliseconds: at most 5 % too high.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Percentiles {
+    /// Half of them took no longer.
+    pub p50: f64,
+    /// 99 of 100 took no longer.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// What the consumer has read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Consumed {
+    /// Records.
+    pub records: u64,
+    /// Bytes of data.
+    pub bytes: u64,
+    /// Shards that are being read.
+    pub shards: usize,
+    /// How far the shard that is furthest behind is behind the newest record. Left out before the first answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_milliseconds: Option<u64>,
+    /// Since the first call.
+    pub seconds: f64,
 }
 
 /// What was found where rows land.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RowsRead {
     /// Objects read.
@@ -347,11 +440,67 @@ pub struct RowsRead {
     /// The first object with such a piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_rows_in: Option<String>,
+    /// Objects that are damaged, or of a form that can't be read. Rows before the damage are printed.
+    pub broken: u64,
+    /// The first of them, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken_in: Option<String>,
     /// Objects that were deleted while they were to be read.
     pub gone: u64,
     /// Fields that turned up too late to get a column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Fields that were asked for, and that none of the rows printed has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_found: Vec<String>,
+    /// What the numbers come to, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sums: Vec<ColumnSum>,
+}
+
+/// What the numbers of a column come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ColumnSum {
+    /// The field.
+    pub column: String,
+    /// How many rows have a number there.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+}
+
+/// What was found under the error prefix.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailuresRead {
+    /// What was read; each row is a record that failed.
+    #[serde(flatten)]
+    pub read: RowsRead,
+    /// Why they failed.
+    pub codes: Vec<FailedRecords>,
+}
+
+/// Records that failed for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailedRecords {
+    /// Firehose's code, for instance `Lambda.FunctionError`.
+    pub code: String,
+    /// How many.
+    pub records: u64,
+    /// What the code means, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// How a command ended well. Fields that don't apply to the command are left out.
@@ -375,6 +524,9 @@ pub struct Done {
     /// The producer's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub produced: Option<Produced>,
+    /// What the consumer has read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumed: Option<Consumed>,
     /// What was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,

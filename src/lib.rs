@@ -15,6 +15,7 @@
 //! | [`event`] | all that an engine can say |
 //! | [`cloud`] | SDK clients, and what their errors mean |
 //! | [`artifact`] | the processor's zip |
+//! | [`processor`] | processors of the user's own: begun, and run here |
 //! | [`local`] | the local cloud |
 //! | [`stack`], [`data`] | the engines: all that reads or changes an account |
 //! | [`reaper`] | this program as a function on AWS, which reaps by itself |
@@ -38,6 +39,7 @@ pub mod error;
 pub mod event;
 pub mod files;
 pub mod local;
+pub mod processor;
 pub mod reaper;
 pub mod report;
 pub mod settings;

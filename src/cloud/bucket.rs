@@ -1,8 +1,9 @@
-//! Whose a bucket is. S3 answers HEAD without a body, so a refusal has no code: it can be another account's
+//! Whose a bucket is, and what its keys are. S3 answers HEAD without a body, so a refusal has no code: it can be another account's
 //! bucket, a missing permission, or credentials that have expired. A GET that the same permission allows tells.
 
 use super::{Clients, fault};
 use anyhow::Result;
+use aws_sdk_s3::types::EncodingType;
 
 /// What became of a look at a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,5 +40,40 @@ pub async fn whose(s3: &aws_sdk_s3::Client, bucket: &str, account: &str, doing: 
         // To callers of its own account S3 names what they lack.
         Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(Bucket::Foreign),
         Err(error) => Err(fault::explain(error, doing)),
+    }
+}
+
+/// A key of a listing that was asked for with `encoding-type=url`, as it is: a key can hold what XML can't. Who answers
+/// without the encoding tells it as it is anyway.
+pub fn key(told: Option<&str>, encoding: Option<&EncodingType>) -> String {
+    let told = told.unwrap_or_default();
+    if encoding == Some(&EncodingType::Url) { decoded(told) } else { told.to_owned() }
+}
+
+fn decoded(key: &str) -> String {
+    let (bytes, mut plain, mut at) = (key.as_bytes(), Vec::with_capacity(key.len()), 0);
+    while let Some(byte) = bytes.get(at) {
+        let code = (*byte == b'%').then(|| key.get(at + 1..at + 3)).flatten();
+        match (byte, code.and_then(|code| u8::from_str_radix(code, 16).ok())) {
+            (_, Some(code)) => {
+                plain.push(code);
+                at += 2;
+            }
+            (b'+', None) => plain.push(b' '),
+            (byte, None) => plain.push(*byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_listing_encodes_is_decoded() {
+        assert_eq!(decoded("a%2Fb+c%25%C3%BC%00~"), "a/b c%ü\0~");
+        assert_eq!(decoded("100%"), "100%");
     }
 }

@@ -82,6 +82,11 @@ pub fn passes_by_an_answer(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Passing>().is_some_and(|it| it.answered)
 }
 
+/// Whether it is because a bucket's name was given up a moment ago: that lasts longer than any other trouble.
+pub fn is_of_busy_name(error: &anyhow::Error) -> bool {
+    Error::of(error).cause.is_some_and(|cause| cause.starts_with(BUSY))
+}
+
 /// What a failed call amounts to. `doing` completes the sentence "cannot …".
 pub fn explain<E>(error: SdkError<E, HttpResponse>, doing: &str) -> anyhow::Error
 where
@@ -327,6 +332,16 @@ where
         }
         _ => false,
     }
+}
+
+/// Whether the call was refused because there were too many.
+pub fn is_throttled<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    let code = error.as_service_error().and_then(|service| service.code());
+    code.is_some_and(|code| THROTTLES.contains(&code))
+        || error.raw_response().is_some_and(|response| response.status().as_u16() == 429)
 }
 
 /// Whether S3's answer says that there were too many calls: a 503, whatever its code.

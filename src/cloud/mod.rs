@@ -26,6 +26,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use calls::Calls;
 use credentials::{Chain, DEFAULT_PROFILE, Together};
 use futures_util::future::BoxFuture;
@@ -38,8 +39,13 @@ use std::time::Duration;
 pub struct Clients {
     /// The region that they talk to.
     pub region: String,
+    /// Whether CloudWatch Logs is asked at an endpoint of the user's own. Live tail is out of reach there: its calls
+    /// go to the endpoint's name with `stream-` before it, which nobody but AWS has.
+    pub has_own_logs_endpoint: bool,
     /// CloudFormation.
     pub cloudformation: aws_sdk_cloudformation::Client,
+    /// CloudWatch metrics.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Firehose.
@@ -95,7 +101,9 @@ impl Clients {
             .build();
         Ok(Clients {
             region,
+            has_own_logs_endpoint: has_own_logs_endpoint(config),
             cloudformation: client!(aws_sdk_cloudformation, config, calls, renewal),
+            cloudwatch: client!(aws_sdk_cloudwatch, config, calls, renewal),
             logs: client!(aws_sdk_cloudwatchlogs, config, calls, renewal),
             firehose: client!(aws_sdk_firehose, config, calls, renewal),
             iam: client!(aws_sdk_iam, config, calls, renewal),
@@ -116,6 +124,14 @@ impl Clients {
             arn: answer.arn().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// As the SDK finds it: the configuration's endpoint, or one for this service alone.
+fn has_own_logs_endpoint(config: &SdkConfig) -> bool {
+    let key = ServiceConfigKey::builder().service_id("CloudWatch Logs");
+    let key = key.env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let found = key.ok().zip(config.service_config()).and_then(|(key, service)| service.load_config(key));
+    config.endpoint_url().is_some() || found.is_some()
 }
 
 /// The same for other regions, each to be used at once with the others. Clients of each have a memory of their own of
@@ -256,4 +272,29 @@ fn no_region() -> Error {
     Error::new(Kind::BadInput, "no AWS region is set")
         .remedy("Name one, for instance --region eu-central-1, or set AWS_REGION.")
         .remedy("Or use --local: the local cloud needs neither region nor account.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_types::service_config::LoadServiceConfig;
+
+    #[test]
+    fn an_endpoint_of_ones_own_for_logs_is_known_also_where_it_is_for_them_alone() {
+        #[derive(Debug)]
+        struct ForLogsAlone;
+        impl LoadServiceConfig for ForLogsAlone {
+            fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+                (key.service_id() == "CloudWatch Logs" && key.env() == "AWS_ENDPOINT_URL")
+                    .then(|| "http://127.0.0.1:1".to_owned())
+            }
+        }
+        let own = local("us-east-1", "http://127.0.0.1:1");
+        assert!(has_own_logs_endpoint(&own));
+        let mut aws = own.to_builder();
+        aws.set_endpoint_url(None);
+        let aws = aws.build();
+        assert!(!has_own_logs_endpoint(&aws));
+        assert!(has_own_logs_endpoint(&aws.to_builder().service_config(ForLogsAlone).build()));
+    }
 }

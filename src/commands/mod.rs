@@ -1,10 +1,16 @@
 //! One verb, from what was typed to the exit code: settings, clients, the engine, the end.
 
-mod data;
+mod consume;
 mod deploy;
 mod fleet;
+mod logs;
+mod processor;
+mod produce;
 mod reaper;
+mod results;
+mod smoke;
 mod teardown;
+mod watch;
 
 pub use reaper::function;
 
@@ -14,7 +20,7 @@ use crate::clock::Clock;
 use crate::cloud::{self, Clients};
 use crate::demo;
 use crate::error::{Error, Kind};
-use crate::event::{Done, Event};
+use crate::event::{Done, Event, Reporter};
 use crate::local::{LocalCloud, Running};
 use crate::report::{Look, Printer, Stdout};
 use crate::settings::{Place, Settings, cache_directory, read, value};
@@ -23,6 +29,7 @@ use crate::stack::status::Known;
 use crate::stack::{Conduct, Consent, Context, inspect};
 use crate::template;
 use anyhow::{Result, ensure};
+use std::sync::Arc;
 
 /// Runs what was typed. Returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
@@ -31,14 +38,16 @@ pub async fn run(cli: Cli) -> u8 {
     common.local |= matches!(verb, Verb::Demo);
     let cli::Common { output, color, quiet, verbose, ci, .. } = common;
     let look = Look::new(output, color, quiet, verbose, ci);
-    let (name, stdout) = (verb.name(), stdout_of(&verb));
+    let (name, stdout, is_of_one) = (verb.name(), stdout_of(&verb), verb.is_of_one_environment());
     let (settings, printer) = match Settings::new(&common) {
         Ok(settings) => {
-            let printer = Printer::new(look, name, settings.environment.name.as_str(), stdout);
+            let env = if is_of_one { settings.environment.name.as_str() } else { "" };
+            let printer = Printer::new(look, name, env, stdout);
             (settings, printer)
         }
         Err(error) => {
-            let printer = Printer::new(look, name, common.env.as_deref().unwrap_or_default(), stdout);
+            let env = common.env.as_deref().filter(|_| is_of_one).unwrap_or_default();
+            let printer = Printer::new(look, name, env, stdout);
             return fail(&printer, &error);
         }
     };
@@ -62,6 +71,9 @@ fn stdout_of(verb: &Verb) -> Stdout {
         Verb::Plan(_) | Verb::Status(_) | Verb::List(_) => Stdout::Document,
         Verb::Reaper(cli::Reaper::Status) | Verb::Local(cli::Local::Status) => Stdout::Document,
         // The tour is for people.
+        Verb::Consume(_) | Verb::Logs(_) | Verb::Watch(_) | Verb::ProcessorVerb(_) => Stdout::Data,
+        Verb::Smoke(_) | Verb::Init(_) => Stdout::Events,
+        Verb::Results(cli::Results { verb: Some(_), .. }) => Stdout::Events,
         Verb::Results(_) | Verb::Render(_) | Verb::Local(cli::Local::Logs) | Verb::Demo => Stdout::Data,
     }
 }
@@ -122,7 +134,15 @@ impl Session {
             Verb::Extend(typed) => self.extend(&typed).await,
             Verb::Reap(typed) => self.reap(&typed).await,
             Verb::Reaper(typed) => self.reaper(&typed).await,
-            Verb::Results(typed) => self.unless_told_to_stop(self.results(&typed)).await,
+            Verb::Consume(typed) => self.consume(&typed).await,
+            Verb::Results(typed) => self.results(&typed).await,
+            Verb::Logs(typed) => self.logs(&typed).await,
+            Verb::Smoke(typed) => self.smoke(&typed).await,
+            Verb::Watch(typed) => self.watch(&typed).await,
+            Verb::Init(cli::Init::Processor(typed)) => self.init_processor(&typed),
+            Verb::ProcessorVerb(cli::ProcessorVerb::Test(typed)) => {
+                self.unless_told_to_stop(self.processor_test(&typed)).await
+            }
             Verb::Render(typed) => {
                 let shape = self.settings.shape(&typed.shape)?;
                 self.printer.text(&template::render(&self.settings.environment, &shape)?)?;
@@ -209,6 +229,11 @@ impl Session {
 
     /// The way to the account; `None` where the local cloud is meant and doesn't run.
     async fn find(&self) -> Result<Option<(Context, Option<Running>)>> {
+        self.find_telling(self.printer.reporter()).await
+    }
+
+    /// The same for whoever reports otherwise.
+    async fn find_telling(&self, reporter: Arc<dyn Reporter>) -> Result<Option<(Context, Option<Running>)>> {
         let cloud = match &self.settings.place {
             Place::Aws { .. } => None,
             Place::Local { .. } => match LocalCloud::new(cache_directory()?).find().await? {
@@ -216,11 +241,16 @@ impl Session {
                 None => return Ok(None),
             },
         };
-        Ok(Some((self.context(cloud.as_ref()).await?, cloud)))
+        Ok(Some((self.context_telling(cloud.as_ref(), reporter).await?, cloud)))
     }
 
     /// The way to the account, for what needs an environment that is there.
     async fn require(&self) -> Result<(Context, Option<Running>)> {
+        self.require_telling(self.printer.reporter()).await
+    }
+
+    /// The same for whoever reports otherwise.
+    async fn require_telling(&self, reporter: Arc<dyn Reporter>) -> Result<(Context, Option<Running>)> {
         let name = self.settings.environment.name.as_str();
         let missing = || {
             inspect::no_such_environment(
@@ -229,13 +259,16 @@ impl Session {
                 &self.settings.invocation,
             )
         };
-        self.find().await?.ok_or_else(|| missing().into())
+        self.find_telling(reporter).await?.ok_or_else(|| missing().into())
     }
 
     async fn context(&self, cloud: Option<&Running>) -> Result<Context> {
+        self.context_telling(cloud, self.printer.reporter()).await
+    }
+
+    async fn context_telling(&self, cloud: Option<&Running>, reporter: Arc<dyn Reporter>) -> Result<Context> {
         let endpoint = cloud.map(|running| running.endpoint.as_str());
         let configuration = cloud::configuration(&self.settings.place, endpoint).await?;
-        let reporter = self.printer.reporter();
         Ok(Context {
             environment: self.settings.environment.clone(),
             clients: Clients::new(&configuration, &reporter)?,

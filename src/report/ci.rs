@@ -1,5 +1,6 @@
 //! Output for a pipeline: what runs us, and what it is told beside the words that everybody reads.
 
+mod fates;
 mod github;
 mod gitlab;
 mod runner;

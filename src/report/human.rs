@@ -1,13 +1,18 @@
 //! Events for people: live progress on a terminal, plain lines elsewhere.
 
+mod ending;
+
+pub use ending::outputs;
+
 use super::fit::Page;
 use super::live::{Live, Screen};
-use super::{Look, Paint, Pipeline, Table, Verbosity, failure, words};
+use super::retagging::{Own, Retagging};
+use super::{Look, Paint, Pipeline, ToStdout, Verbosity, failure, retagging, words};
 use crate::error::Error;
-use crate::event::{Done, Event, NextStep, Progress, Question, Reckoning, Reporter, ResourceEvent, Usual};
-use console::measure_text_width;
+use crate::event::{Consumed, Done, Event, Progress, Question, Reporter, ResourceEvent, Usual};
+use ending::{ending, next};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, ErrorKind, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Speaks to people.
@@ -26,6 +31,8 @@ pub struct Human {
 struct State {
     out: Box<dyn Write + Send>,
     err: Screen,
+    /// Why the outputs could not be written, where that happened.
+    lost: Option<String>,
     /// A question waits for its answer.
     asking: bool,
     /// What a question may be about, where it is told only to somebody who is asked.
@@ -34,9 +41,18 @@ struct State {
     rows: Option<u64>,
     /// When a log was last told how far the emptying of a bucket is.
     emptying: Every,
+    /// The same for a download.
+    exporting: Every,
+    /// When it was last told how far a consumer is.
+    consuming: Every,
+    /// An update that changes tags alone.
+    retagging: Option<Retagging>,
     /// How long what was begun usually takes: told once more when it has ended.
     usual: BTreeMap<String, Usual>,
 }
+
+/// A block that moves shows so many tickers, and still fits 24 lines.
+const SHOWN_TICKERS: usize = 12;
 
 /// A line in a log each ten seconds, by the clock of what is told.
 #[derive(Default)]
@@ -59,11 +75,11 @@ impl Human {
     /// Speaks on stdout and stderr.
     pub fn new(look: &Look) -> Self {
         let err = if look.live {
-            Screen::Live(Live::stderr(Paint(look.color_stderr)))
+            Screen::Live(Box::new(Live::stderr(Paint(look.color_stderr))))
         } else {
             Screen::Plain(Box::new(io::stderr()))
         };
-        Self::on(look, Box::new(io::stdout()), err)
+        Self::on(look, Box::new(ToStdout::new()), err)
     }
 
     pub(super) fn on(look: &Look, out: Box<dyn Write + Send>, err: Screen) -> Self {
@@ -77,10 +93,14 @@ impl Human {
             state: Mutex::new(State {
                 out,
                 err,
+                lost: None,
                 asking: false,
                 subject: None,
                 rows: None,
                 emptying: Every::default(),
+                exporting: Every::default(),
+                consuming: Every::default(),
+                retagging: None,
                 usual: BTreeMap::new(),
             }),
         }
@@ -105,6 +125,11 @@ impl Human {
         state.err.line(text.trim_end());
     }
 
+    /// Why the outputs could not be written, where that happened.
+    pub fn lost(&self) -> Option<String> {
+        self.lock().lost.clone()
+    }
+
     /// What comes before a question.
     fn lead_in(&self) {
         let mut state = self.lock();
@@ -114,6 +139,23 @@ impl Human {
             state.err.line(&text);
         }
         state.asking = true;
+    }
+
+    /// How far a consumer is: a moving line, unless the records themselves go to the same terminal. With `-v` a line
+    /// each ten seconds besides.
+    fn consuming(&self, state: &mut State, consumed: &Consumed) {
+        if self.verbosity == Verbosity::Verbose && state.consuming.is_due(Some(consumed.seconds)) {
+            state.err.line(&words::consumed_so_far(consumed));
+        }
+        match &mut state.err {
+            Screen::Live(live)
+                if consumed.records == 0 || self.stdout_width.is_none() || live.has_block() =>
+            {
+                live.current(&words::consuming(consumed));
+            }
+            Screen::Live(_) => state.err.clear(),
+            Screen::Plain(_) => {}
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -128,7 +170,12 @@ impl Human {
         }
         if let Some(outputs) = done.outputs.as_ref().filter(|outputs| !outputs.is_empty()) {
             let text = self::outputs(outputs, self.paint_stdout, self.stdout_width);
-            let _ = state.out.write_all(text.as_bytes()).and_then(|()| state.out.flush());
+            let written = state.out.write_all(text.as_bytes()).and_then(|()| state.out.flush());
+            if let Err(error) = written
+                && error.kind() != ErrorKind::BrokenPipe
+            {
+                state.lost = Some(error.to_string());
+            }
         }
         if !quiet && !done.next.is_empty() {
             let text = next(&done.next, state.err.page(self.paint));
@@ -138,6 +185,28 @@ impl Human {
 }
 
 impl State {
+    /// Whether the line of a resource is no more than one of many in a log.
+    fn gathers(&mut self, event: &Event, paint: Paint) -> bool {
+        match event {
+            Event::Retagging { .. } if matches!(self.err, Screen::Plain(_)) => {
+                self.retagging = Some(Retagging::default());
+            }
+            Event::Plan(plan) if matches!(self.err, Screen::Plain(_)) => {
+                self.retagging = retagging::changes_tags_alone(plan).then(Retagging::default);
+            }
+            Event::Resource(resource) => match self.retagging.as_mut().map(|it| it.hear(resource, paint)) {
+                Some(Own::Left) => return true,
+                Some(Own::Last(all)) => {
+                    self.retagging = None;
+                    self.err.line(&all);
+                }
+                Some(Own::Shown) | None => {}
+            },
+            _ => {}
+        }
+        false
+    }
+
     /// The same with its usual time, where that was told when it began.
     fn remember(&mut self, resource: &ResourceEvent) -> ResourceEvent {
         let name = &resource.logical_id;
@@ -153,88 +222,6 @@ impl State {
             (_, usual) => usual.or(self.usual.remove(name)),
         };
         ResourceEvent { usual, ..resource.clone() }
-    }
-}
-
-/// What somebody would type next. Where one has no room beside its command, all stand below theirs.
-fn next(steps: &[NextStep], page: Page) -> String {
-    let mut table = Table::new(2);
-    for step in steps {
-        table.row([step.command.clone(), page.paint.dim(&step.does)]);
-    }
-    let text = table.render();
-    if text.lines().all(|line| page.holds(line)) {
-        return text;
-    }
-    steps.iter().map(|step| format!("  {}\n      {}\n", step.command, page.paint.dim(&step.does))).collect()
-}
-
-/// The stack's outputs. Where a value has no room beside its name, it stands below it, to be copied as a whole.
-pub fn outputs(outputs: &BTreeMap<String, String>, paint: Paint, width: Option<usize>) -> String {
-    let names = outputs.keys().map(String::len).max().unwrap_or_default();
-    let mut text = String::new();
-    for (name, value) in outputs {
-        let column = " ".repeat(names - name.len() + "  ".len());
-        let is_wide = width.is_some_and(|width| names + "  ".len() + measure_text_width(value) > width);
-        let between = if is_wide { "\n  " } else { &column };
-        text.push_str(&format!("{}{between}{value}\n", paint.strong(name)));
-    }
-    text
-}
-
-/// The end of `down`: what is known to be gone, and what stays on purpose.
-fn torn_down(done: &Done, changed: bool, stack: &str, seconds: &str, paint: Paint) -> String {
-    let good = paint.good("✓");
-    let kept = done.kept.join(", ");
-    match (changed, &done.checked) {
-        // Somebody has brought it up again meanwhile.
-        (_, None) if changed => format!("{good} {stack} was deleted{seconds}"),
-        (true, asked) => {
-            let asked = asked.as_ref().map_or(0, Vec::len);
-            let asked = words::count(u64::try_from(asked).unwrap_or_default(), "kind");
-            let kept = if kept.is_empty() { kept } else { format!("; {kept} stays") };
-            format!("{good} {stack} is gone: {asked} of leftovers looked for, none found{kept}{seconds}")
-        }
-        (false, _) if kept.is_empty() => format!("{good} {stack} is not there, and nothing is left of it"),
-        (false, _) => format!("{good} {stack} is not there; {kept} stays"),
-    }
-}
-
-/// The line that says that a command has reached its end.
-fn ending(done: &Done, paint: Paint) -> Option<String> {
-    let stack = done.stack.as_deref().unwrap_or_default();
-    let seconds = done.seconds.map(|seconds| format!(" ({})", words::time(seconds))).unwrap_or_default();
-    let good = paint.good("✓");
-    match (done.command.as_str(), done.changed) {
-        ("up", Some(true)) => Some(format!("{good} {stack} is up{seconds}")),
-        ("down", Some(changed)) => Some(torn_down(done, changed, stack, &seconds, paint)),
-        ("down", None) => None,
-        ("reap", _) => done.reckoning.map(|it| reckoned(it, &seconds, paint)),
-        ("reaper up", Some(true)) => Some(format!("{good} {stack} is up{seconds}")),
-        ("reaper down", Some(true)) => Some(format!("{good} {stack} is gone{seconds}")),
-        ("reaper down", _) => Some(format!("{good} {stack} is not there")),
-        ("local stop", Some(false)) => Some("The local cloud was not running".to_owned()),
-        ("produce", _) => {
-            done.produced.as_ref().map(|produced| format!("{good} {}", words::produced_so_far(produced)))
-        }
-        _ => None,
-    }
-}
-
-/// What became of the environments whose time was over.
-fn reckoned(it: Reckoning, seconds: &str, paint: Paint) -> String {
-    let alone = match it.left_alone {
-        0 => String::new(),
-        left => format!(", {} left alone", words::count(left as u64, "environment")),
-    };
-    match (it.dry_run, it.reaped) {
-        (true, _) if it.due > 0 => "Nothing was done: that was a dry run".to_owned(),
-        (_, 0) if it.due == 0 => {
-            format!("{} There is nothing whose time is over", paint.good("✓"))
-        }
-        (_, n) => {
-            format!("{} {} reaped{alone}{seconds}", paint.good("✓"), words::count(n as u64, "environment"))
-        }
     }
 }
 
@@ -270,6 +257,18 @@ impl Reporter for Human {
         {
             return;
         }
+        if let Event::Exporting { seconds, .. } = event
+            && matches!(state.err, Screen::Plain(_))
+            && !state.exporting.is_due(Some(*seconds))
+        {
+            return;
+        }
+        if let Event::Consuming(consumed) = event {
+            return self.consuming(&mut state, consumed);
+        }
+        if self.verbosity < Verbosity::Verbose && state.gathers(event, self.paint) {
+            return;
+        }
         let remembered;
         let event = match event {
             Event::Resource(resource) => {
@@ -290,16 +289,21 @@ impl Reporter for Human {
             (
                 Screen::Live(live),
                 Event::Producing(_)
+                | Event::Exporting { .. }
                 | Event::Emptying { .. }
                 | Event::WaitingForRows { .. }
+                | Event::SmokeWaiting { .. }
                 | Event::ProcessorBuilding { .. }
                 | Event::LocalInstalling { .. }
                 | Event::LocalStarting { .. },
             ) => {
                 live.current(&words::line(event, page).unwrap_or_default());
             }
+            (Screen::Live(live), Event::Counted(statistics)) => {
+                live.block(&words::counted(statistics, SHOWN_TICKERS, page.paint));
+            }
             // In a log a line a quarter of a second is too much.
-            (Screen::Plain(_), Event::Producing(_)) => {}
+            (Screen::Plain(_), Event::Producing(_) | Event::Counted(_) | Event::SmokeWaiting { .. }) => {}
             (screen, event) => {
                 match (&mut *screen, event) {
                     (Screen::Live(live), Event::Plan(plan)) => live.expect(plan.changes.len()),
@@ -345,11 +349,19 @@ impl Reporter for Human {
 
 /// Asks on stderr and reads a line of stdin. Anything but yes is no.
 pub fn ask_at_terminal(question: &Question) -> bool {
+    let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns).max(40));
     let mut stderr = io::stderr();
-    let _ = write!(stderr, "{}? [y/N] ", question.text).and_then(|()| stderr.flush());
+    let asked = asked(question, Page { paint: Paint(false), width: columns });
+    let _ = write!(stderr, "{asked}").and_then(|()| stderr.flush());
     let mut line = String::new();
     let _ = io::stdin().lock().read_line(&mut line);
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The question as it is shown. The answer is typed behind it, so that it leaves room for that.
+fn asked(question: &Question, page: Page) -> String {
+    let page = Page { width: page.width.map(|width| width.saturating_sub(" yes".len())), ..page };
+    page.wrap(&format!("{}? [y/N]", question.text)) + " "
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Events as JSON lines. Questions still go to the person at the terminal.
 
 use super::{Look, Verbosity, human};
+use crate::data::spell_controls;
 use crate::error::Error;
 use crate::event::{Event, Question, Reporter};
 use serde_json::{Map, Value, json};
@@ -9,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Writes one JSON object a line.
 pub struct JsonLines {
-    env: String,
+    /// `None` where a command is about none, or about many.
+    env: Option<String>,
     verbosity: Verbosity,
     interactive: bool,
     state: Mutex<State>,
@@ -24,10 +26,10 @@ struct State {
 }
 
 impl JsonLines {
-    /// Writes to `out`.
+    /// Writes to `out`. `env`: the environment that the command is about; empty where that is none, or many.
     pub fn new(look: &Look, env: &str, out: Box<dyn Write + Send>) -> Self {
         JsonLines {
-            env: env.to_owned(),
+            env: (!env.is_empty()).then(|| env.to_owned()),
             verbosity: look.verbosity,
             interactive: look.interactive,
             state: Mutex::new(State { out, stack: None, lost: None }),
@@ -58,7 +60,8 @@ impl JsonLines {
         line.extend(fields.into_iter().filter(|(name, _)| name != "code"));
         let mut state = self.lock();
         // Neither a reader that went away nor a full disk may stop a deployment half-way; the latter is told at the end.
-        let written = writeln!(state.out, "{}", Value::Object(line)).and_then(|()| state.out.flush());
+        let written = writeln!(state.out, "{}", spell_controls(&Value::Object(line).to_string()))
+            .and_then(|()| state.out.flush());
         if let Err(error) = written
             && error.kind() != ErrorKind::BrokenPipe
         {
@@ -157,6 +160,21 @@ mod tests {
             lines.tell(&Event::LocalStopped);
             assert_eq!(lines.lost().is_some(), is_lost, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_line_bears_the_environment_that_it_is_about_and_none_where_the_command_is_about_many() {
+        let buffer = Buffer::default();
+        let look = Look::new(Output::Json, Color::Never, false, false, Ci::Off);
+        let lines = JsonLines::new(&look, "", Box::new(buffer.clone()));
+        let (env, region, expires) = ("pr-1".to_owned(), "eu-west-1".to_owned(), String::new());
+        lines.tell(&Event::LocalStopped);
+        lines.tell(&Event::Reaping { env, region, expires });
+        lines.tell_of("pr-2", &Event::LocalStopped);
+        lines.failure(&Error::new(Kind::Failed, "no"));
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let told = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["env"].clone());
+        assert_eq!(told.collect::<Vec<_>>(), [json!(null), json!("pr-1"), json!("pr-2"), json!(null)]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) enum Screen {
     /// Lines that stay.
     Plain(Box<dyn Write + Send>),
     /// Lines that stay, and below them lines that move.
-    Live(Live),
+    Live(Box<Live>),
 }
 
 /// A terminal.
@@ -34,6 +34,8 @@ pub(super) struct Live {
     waiting: Option<ProgressBar>,
     /// The moving line of anything else that takes time.
     current: Option<ProgressBar>,
+    /// Lines that change together, above it.
+    block: Vec<ProgressBar>,
     /// How many resources the next operation is about, and the one that is under way, where that is known.
     planned: Option<usize>,
     expected: Option<usize>,
@@ -106,6 +108,7 @@ impl Live {
             resources: BTreeMap::new(),
             waiting: None,
             current: None,
+            block: Vec::new(),
             planned: None,
             expected: None,
             done: BTreeSet::new(),
@@ -134,14 +137,18 @@ impl Live {
 
     fn clear(&mut self) {
         let resources = std::mem::take(&mut self.resources).into_values().map(|moving| moving.bar);
-        for bar in resources.chain(self.waiting.take()).chain(self.current.take()) {
+        let block = std::mem::take(&mut self.block);
+        for bar in resources.chain(self.waiting.take()).chain(block).chain(self.current.take()) {
             bar.finish_and_clear();
         }
         self.note_moving();
     }
 
     fn note_moving(&self) {
-        let is_still = self.resources.is_empty() && self.waiting.is_none() && self.current.is_none();
+        let is_still = self.resources.is_empty()
+            && self.waiting.is_none()
+            && self.current.is_none()
+            && self.block.is_empty();
         self.moving.store(!is_still, Ordering::Relaxed);
         if is_still && self.tick.is_some() {
             echo::on();
@@ -261,6 +268,40 @@ impl Live {
                 self.start(&bar, text);
                 self.current = Some(bar);
             }
+        }
+    }
+
+    /// Whether a block stands on the screen.
+    pub(super) fn has_block(&self) -> bool {
+        !self.block.is_empty()
+    }
+
+    /// Shows lines that change together.
+    pub(super) fn block(&mut self, text: &str) {
+        let room = self.page.width.unwrap_or(usize::MAX).saturating_sub("   ".len());
+        let lines: Vec<_> =
+            text.lines().map(|line| console::truncate_str(line, room, "…").into_owned()).collect();
+        for bar in self.block.drain(lines.len().min(self.block.len())..) {
+            bar.finish_and_clear();
+        }
+        for (place, line) in lines.into_iter().enumerate() {
+            if let Some(bar) = self.block.get(place) {
+                bar.set_message(line);
+                continue;
+            }
+            let style =
+                ProgressStyle::with_template("  {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            let bar = match &self.current {
+                Some(last) => self.bars.insert_before(last, bar),
+                None => self.bars.add(bar),
+            };
+            // A tick of one draws all.
+            match place {
+                0 => self.start(&bar, line),
+                _ => bar.set_message(line),
+            }
+            self.block.push(bar);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The only code that prints: events, answers and failures, for people, for programs, for pipelines.
 
 mod ci;
+pub mod dashboard;
 pub mod dotenv;
 mod echo;
 mod failure;
@@ -9,22 +10,31 @@ mod fleet;
 mod human;
 mod json;
 mod live;
+mod logs;
 mod plan;
 mod reaper;
 mod resource;
+mod retagging;
 #[cfg(test)]
 mod schema;
 mod screen;
+pub mod smoke;
+mod stdout;
 mod table;
 mod terminal;
+mod tested;
 #[cfg(test)]
 mod testing;
 mod words;
 
 pub use ci::Pipeline;
+pub use logs::LogLines;
+pub use stdout::{ToStdout, stdout_is_closed};
 pub use table::Table;
+pub use tested::TestedLines;
 
 use crate::cli::{Ci, Color, Output};
+use crate::data::spell_controls;
 use crate::error::Error;
 use crate::event::Reporter;
 use crate::local;
@@ -115,9 +125,9 @@ pub enum Stdout {
 }
 
 /// Where the events of a function on AWS go: stdout, a JSON object each, which is its log.
-pub fn function_log(env: &str) -> Arc<dyn Reporter> {
+pub fn function_log() -> Arc<dyn Reporter> {
     let look = Look::new(Output::Json, Color::Never, false, false, Ci::Off);
-    Arc::new(JsonLines::new(&look, env, Box::new(io::stdout())))
+    Arc::new(JsonLines::new(&look, "", Box::new(ToStdout::new())))
 }
 
 /// Prints what a command of one environment says.
@@ -135,7 +145,7 @@ impl Printer {
     /// Prints to the process's stdout and stderr.
     pub fn new(look: Look, verb: &'static str, env: &str, stdout: Stdout) -> Self {
         let is_json = look.output == Output::Json && stdout != Stdout::Data;
-        let json = is_json.then(|| (stdout, Arc::new(JsonLines::new(&look, env, Box::new(io::stdout())))));
+        let json = is_json.then(|| (stdout, Arc::new(JsonLines::new(&look, env, Box::new(ToStdout::new())))));
         let runner = Runner::of(look.pipeline, verb, env, look.verbosity).map(Arc::new);
         Printer { human: Arc::new(Human::new(&look)), json, runner, look }
     }
@@ -171,7 +181,7 @@ impl Printer {
 
     /// Why something that programs read could not be written, where that happened.
     pub fn lost(&self) -> Option<String> {
-        self.json.as_ref().and_then(|(_, json)| json.lost())
+        self.json.as_ref().and_then(|(_, json)| json.lost()).or_else(|| self.human.lost())
     }
 
     /// What follows is an answer: it stands in no fold of a pipeline's log.
@@ -179,6 +189,16 @@ impl Printer {
         if let Some(runner) = &self.runner {
             runner.close();
         }
+    }
+
+    /// How lines of logs are shown on stdout.
+    pub fn log_lines(&self) -> LogLines {
+        LogLines::new(self.look.output, self.page(Paint(self.look.color_stdout)))
+    }
+
+    /// How what becomes of records is shown on stdout.
+    pub fn tested_lines(&self) -> TestedLines {
+        TestedLines::new(self.look.output, Paint(self.look.color_stdout))
     }
 
     /// The screen of `status`.
@@ -213,6 +233,17 @@ impl Printer {
         self.document(status, |paint| reaper::status(status, jiff::Timestamp::now(), self.page(paint)))
     }
 
+    /// What `consume --stats` counted.
+    pub fn statistics(&self, statistics: &crate::data::Statistics) -> io::Result<()> {
+        match self.look.output {
+            // One line, like every other that `consume` writes for programs.
+            Output::Json => {
+                self.text(&(spell_controls(&serde_json::to_string(statistics)?).into_owned() + "\n"))
+            }
+            Output::Text => self.document(statistics, |paint| words::counted(statistics, usize::MAX, paint)),
+        }
+    }
+
     /// The screen of `local status`.
     pub fn local(&self, status: &local::Status) -> io::Result<()> {
         self.document(status, |paint| screen::local(status, self.page(paint)))
@@ -231,7 +262,7 @@ impl Printer {
             Output::Json => serde_json::to_string_pretty(value)?,
             Output::Text => words(Paint(self.look.color_stdout)),
         };
-        let mut stdout = io::stdout().lock();
+        let mut stdout = ToStdout::new();
         writeln!(stdout, "{}", text.trim_end())?;
         stdout.flush()
     }
@@ -239,7 +270,7 @@ impl Printer {
     /// Text as it is.
     pub fn text(&self, text: &str) -> io::Result<()> {
         self.unfold();
-        let mut stdout = io::stdout().lock();
+        let mut stdout = ToStdout::new();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
     }
@@ -252,7 +283,12 @@ pub fn leave_terminal() {
 
 /// Where data goes that is no document: rows.
 pub fn stdout() -> impl Write {
-    io::BufWriter::with_capacity(64 * 1024, io::stdout())
+    io::BufWriter::with_capacity(64 * 1024, ToStdout::new())
+}
+
+/// The same for data that is passed on as it is: on a terminal it can't move the cursor.
+pub fn stdout_for(is_terminal: bool) -> Box<dyn Write> {
+    if is_terminal { Box::new(stdout::OnTerminal(stdout())) } else { Box::new(stdout()) }
 }
 
 /// Whether text gets colour, and which.

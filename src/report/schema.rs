@@ -49,14 +49,17 @@ fn events() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:kinesis-stack:schema:events",
         "title": "A line of kinesis-stack --output json",
-        "description": "What up, down, produce and local stop print, one object a line; the last line is done or failed. \
+        "description": "What up, down, reap, produce and the like print, one object a line; the last line is done or failed. \
                         Lines with new codes, and new fields, may be added: pass over what you don't know.",
         "type": "object",
         "required": ["time", "code", "env"],
         "properties": {
             "time": { "type": "string", "format": "date-time", "description": "When it was said." },
             "code": { "enum": codes, "description": "What happened." },
-            "env": { "type": "string", "description": "The environment's name." }
+            "env": {
+                "type": ["string", "null"],
+                "description": "The name of the environment that the line is about; null where it is about none, or about many."
+            }
         },
         "oneOf": variants,
         "$defs": definitions,
@@ -125,9 +128,14 @@ fn check(schema: &Value, value: &Value) -> Result<(), String> {
 
 /// The lines that these events are, and a failure at the end.
 fn lines(events: &[Event], error: &Error) -> Vec<Value> {
+    lines_of("dev", events, error)
+}
+
+/// The same of an environment, or of none.
+fn lines_of(env: &str, events: &[Event], error: &Error) -> Vec<Value> {
     let buffer = Buffer::default();
     let look = Look::new(Output::Json, Color::Never, false, true, Ci::Off);
-    let lines = JsonLines::new(&look, "dev", Box::new(buffer.clone()));
+    let lines = JsonLines::new(&look, env, Box::new(buffer.clone()));
     events.iter().for_each(|event| lines.tell(event));
     lines.failure(error);
     buffer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -149,7 +157,7 @@ fn every_line_keeps_to_the_schema_and_every_code_was_tried() {
         check(&schema, &line).unwrap();
         tried.insert(line["code"].as_str().unwrap().to_owned());
     }
-    for line in lines(&[], &Error::new(Kind::Failed, "no more than a message")) {
+    for line in lines_of("", &[Event::LocalStopped], &Error::new(Kind::Failed, "no more than a message")) {
         check(&schema, &line).unwrap();
     }
     let codes = schema["properties"]["code"]["enum"].as_array().unwrap().iter();

@@ -1,9 +1,12 @@
 //! Events in words. The same words stand on a terminal and in a log.
 
+mod data;
+
 use super::fit::{Page, middle};
-use super::{Paint, Table, plan, reaper, resource};
+use super::{Paint, Table, plan, reaper, resource, smoke};
+use crate::data::Statistics;
 use crate::error::Error;
-use crate::event::{DataFound, Due, Event, Exported, Produced, Recovery, Removed, RowsRead};
+use crate::event::{Consumed, DataFound, Due, Event, Exported, Percentiles, Produced, Recovery, Removed};
 use crate::stack::plan::Operation;
 
 /// The lines that an event is worth, without a final newline. `None` where it is worth none.
@@ -39,6 +42,7 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
         Event::OperationInProgress { stack, status } => {
             format!("{stack} is {status}: watching that operation to its end first")
         }
+        Event::Retagging { .. } => return None,
         Event::OperationStarted { operation, stack, .. } => format!("{} {stack}", verb(*operation)),
         Event::Resource(resource) => resource::line(resource, page),
         Event::PollFailed { reason, retry_seconds } => {
@@ -115,7 +119,13 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             format!("  {} {service} {name} is left", paint.bad("✗"))
         }
         Event::Checked { left: false, .. } => return None,
-        Event::Exporting { .. } => return None,
+        Event::Exporting { bucket, objects, bytes, .. } => {
+            let bucket = if page.is_narrow() { middle(bucket, 24) } else { bucket.clone() };
+            format!("Downloading {bucket}: {} ({})", count(*objects, "object"), size(*bytes))
+        }
+        Event::ExportUnsettled { bucket, directory, rounds } => paint.warn(&format!(
+            "After {rounds} rounds objects still came into {bucket}: what comes now isn't in {directory}"
+        )),
         Event::Exported(exported) => exported_so(exported, paint),
         Event::LeftoverRemoved { service, name } => {
             format!("Removed the {service} {name}, which was left behind")
@@ -133,8 +143,51 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             format!("Removed {} from {bucket} that no environment uses", count(*zips, "zip"))
         }
         Event::Producing(produced) => produced_so_far(produced),
+        Event::Consuming(consumed) => consuming(consumed),
+        Event::Counted(statistics) => counted(statistics, usize::MAX, paint),
+        Event::ShardEnded { shard, children } if children.is_empty() => {
+            format!("{shard} has come to its end")
+        }
+        Event::ShardEnded { shard, children } => {
+            format!("{shard} has come to its end: going on with {}", children.join(" and "))
+        }
+        Event::ConsumerReady { name, seconds } => {
+            format!("Reading as the consumer {name}, ready in {}", time(*seconds))
+        }
+        Event::ConsumerRemoved { name } => format!("Removed the consumer {name}"),
+        Event::ConsumerLeft { name, since, command } => {
+            let since = since.as_ref().map(|since| format!(" since {}", at(since))).unwrap_or_default();
+            paint.warn(&format!(
+                "The consumer {name} is registered{since}. If no `consume` uses it any more, remove it:\n  {command}"
+            ))
+        }
         Event::WaitingForRows { rows, wanted } => format!("{rows} of {wanted} rows have landed"),
-        Event::RowsRead(read) => rows_read(read, paint),
+        Event::SmokeNotReady { leg, name, status } => {
+            format!("Waiting until the {leg} {name} is ready: {status}")
+        }
+        Event::SmokeSent(sent) => smoke::sent(sent, page),
+        Event::SmokeWaiting { landed, wanted, seconds, due_seconds } => {
+            smoke::waiting(*landed, *wanted, *seconds, *due_seconds)
+        }
+        Event::SmokeLeg(leg) => smoke::leg(leg, page),
+        Event::SmokeEnded(report) => return smoke::ended(report, page),
+        Event::RowsRead(read) => data::rows_read(read, paint),
+        Event::FailuresRead(read) => data::failures_read(read, page),
+        Event::LogsRead { lines, since } => data::logs_read(*lines, since),
+        Event::LogGroupMissing { group } => {
+            paint.warn(&format!("The log group {group} is not there: nothing was logged to it"))
+        }
+        Event::LogsFollowed { live_tail: true, .. } => {
+            "Following by live tail, which costs $0.01 a minute; Ctrl-C ends it".to_owned()
+        }
+        Event::LogsFollowed { live_tail: false, because } => {
+            let because = because.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("Following by polling{because}; Ctrl-C ends it")
+        }
+        Event::MarksYielded { stack, marks } => paint.warn(&format!(
+            "{stack} is protected: the settings file's {} doesn't apply as long as it is",
+            marks.join(" and ")
+        )),
         Event::Expired { stack, expires } => paint
             .warn(&format!("The time of {stack} was over at {}: the next `reap` takes it down", at(expires))),
         Event::Extended { stack, before, expires } => {
@@ -154,6 +207,24 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             format!("{} {env} in {region}: {}", paint.bad("✗"), in_one_line(error))
         }
         Event::LeftAlone { env, region, because } => format!("- {env} in {region} stays: {because}"),
+        Event::BucketKept { env, region, bucket } => {
+            format!("- {env} in {region} is gone, and its bucket {bucket} is kept on purpose")
+        }
+        Event::ProcessorWritten { directory, files, setting } => {
+            let written = format!("{} {files} files in {directory}", paint.good("✓"));
+            let setting = setting
+                .as_ref()
+                .map(|line| format!("\nWith `{line}` in kinesis-stack.yaml, `up` builds it."));
+            written + &setting.unwrap_or_default()
+        }
+        Event::ProcessorTested { records, rows, dropped, failed, seconds, .. } => {
+            let mark = if *failed == 0 { paint.good("✓") } else { paint.bad("✗") };
+            let rate = if *seconds > 0.0 { *records as f64 / *seconds } else { 0.0 };
+            format!(
+                "{mark} {records} records: {rows} rows, {dropped} dropped, {failed} failed; {} in the processor, {rate:.0} records/s",
+                time(*seconds)
+            )
+        }
         Event::ReaperReady { sha256, bytes, architecture } => {
             format!("Reaper {} ({}, for {architecture})", short(sha256), size(*bytes))
         }
@@ -288,15 +359,16 @@ fn exported_so(exported: &Exported, paint: Paint) -> String {
     lines.join("\n")
 }
 
-/// The producer's account so far.
-pub fn produced_so_far(produced: &Produced) -> String {
-    let rate = if produced.seconds > 0.0 { produced.sent as f64 / produced.seconds } else { 0.0 };
-    let mut text = format!(
-        "{} sent ({}) in {}, {rate:.0}/s",
-        count(produced.sent, "record"),
-        size(produced.bytes),
-        time(produced.seconds)
-    );
+/// The producer's account so far, for a line that has a clock of its own.
+fn produced_so_far(produced: &Produced) -> String {
+    produced_within(produced, "")
+}
+
+fn produced_within(produced: &Produced, within: &str) -> String {
+    let mean = if produced.seconds > 0.0 { produced.sent as f64 / produced.seconds } else { 0.0 };
+    let rate = produced.records_per_second.unwrap_or(mean);
+    let mut text =
+        format!("{} sent ({}){within}, {rate:.0}/s", count(produced.sent, "record"), size(produced.bytes));
     if produced.resent > 0 {
         text.push_str(&format!(", {} refused and sent again", produced.resent));
     }
@@ -306,24 +378,91 @@ pub fn produced_so_far(produced: &Produced) -> String {
     text
 }
 
-/// What was read, and what of it couldn't be shown.
-fn rows_read(read: &RowsRead, paint: Paint) -> String {
-    let mut lines = vec![format!("{} in {}", count(read.rows, "row"), count(read.objects, "object"))];
-    if let Some(object) = &read.not_rows_in {
-        lines.push(
-            paint.warn(&format!("{} not JSON objects, first in {object}", count(read.not_rows, "line"))),
-        );
+/// The producer's account at its end.
+pub fn produced_in_all(produced: &Produced) -> String {
+    let mut text = produced_within(produced, &format!(" in {}", time(produced.seconds)));
+    if let Some(Percentiles { p50, p99, max }) = produced.call_milliseconds {
+        let [p50, p99, max] = [p50, p99, max].map(short_time);
+        text.push_str(&match produced.calls {
+            1 => format!("\n  its one call took {max}"),
+            // Of a handful, shares say nothing.
+            calls @ ..10 => format!("\n  the longest of {calls} calls took {max}"),
+            _ => format!("\n  a call took {p50}, 99 of 100 at most {p99}, the longest {max}"),
+        });
     }
-    if read.gone > 0 {
-        lines.push(paint.warn(&format!("{} deleted meanwhile", count(read.gone, "object"))));
+    text
+}
+
+/// Milliseconds, as people say them.
+fn short_time(milliseconds: f64) -> String {
+    match milliseconds {
+        ..10.0 => format!("{milliseconds:.1} ms"),
+        10.0..1_000.0 => format!("{milliseconds:.0} ms"),
+        _ => time(milliseconds / 1_000.0),
     }
-    if !read.left_out.is_empty() {
-        let fields = read.left_out.join(", ");
-        lines.push(paint.warn(&format!(
-            "without a column, since they turned up late (--format jsonl has all): {fields}"
-        )));
+}
+
+/// How far the consumer is.
+pub fn consumed_so_far(consumed: &Consumed) -> String {
+    consumed_within(consumed, &format!(" in {}", time(consumed.seconds)))
+}
+
+/// The same for a line that has a clock of its own.
+pub fn consuming(consumed: &Consumed) -> String {
+    consumed_within(consumed, "")
+}
+
+fn consumed_within(consumed: &Consumed, within: &str) -> String {
+    let Consumed { records, bytes, shards, behind_milliseconds, .. } = consumed;
+    let behind = match behind_milliseconds {
+        None => String::new(),
+        Some(0) => ", up to date".to_owned(),
+        Some(behind) => format!(", {} behind", time(*behind as f64 / 1_000.0)),
+    };
+    let shards = count(*shards as u64, "shard");
+    if *records == 0 {
+        return format!("No record yet from {shards}{behind}");
     }
-    lines.join("\n")
+    format!("{} ({}){within} from {shards}{behind}", count(*records, "record"), size(*bytes))
+}
+
+/// Statistics of trades, with no more tickers than that: those with most trades come first.
+pub fn counted(statistics: &Statistics, tickers: usize, paint: Paint) -> String {
+    let Statistics { records, trades: _, others, buys, sells } = statistics;
+    let mut all: Vec<(&String, u64, u64)> = Vec::new();
+    for name in buys.tickers.keys().chain(sells.tickers.keys().filter(|it| !buys.tickers.contains_key(*it))) {
+        let of = |side: &crate::data::Side| side.tickers.get(name).copied().unwrap_or_default();
+        all.push((name, of(buys), of(sells)));
+    }
+    all.sort_by_key(|(name, bought, sold)| (std::cmp::Reverse(bought + sold), *name));
+    let mut table = Table::new(0);
+    let right = |number: u64| format!("{number:>6}");
+    table.row([paint.strong("ticker"), paint.strong("  buys"), paint.strong(" sells")]);
+    for (name, bought, sold) in all.iter().take(tickers) {
+        table.row([crate::cloud::fault::in_one_line(name), right(*bought), right(*sold)]);
+    }
+    let mut text = if all.is_empty() { String::new() } else { table.render() };
+    if all.len() > tickers {
+        text.push_str(&paint.dim(&format!("and {} more\n", all.len() - tickers)));
+    }
+    for (side, doing, noun) in [(buys, "bought", "buy"), (sells, "sold", "sell")] {
+        if let Some(popular) = &side.popular {
+            text.push_str(&format!(
+                "Most popular stock being {doing}: {}, {}.\n",
+                crate::cloud::fault::in_one_line(popular),
+                count(side.most(), noun)
+            ));
+        }
+    }
+    for (side, noun) in [(buys, "buy"), (sells, "sell")] {
+        if side.trades > 0 {
+            let shares = format!("{:.0} shares for ${:.2}", side.quantity, side.value);
+            text.push_str(&format!("{}: {shares}\n", count(side.trades, noun)));
+        }
+    }
+    let others = if *others > 0 { format!(", {others} of them no trades") } else { String::new() };
+    text.push_str(&format!("{}{others}", count(*records, "record")));
+    text
 }
 
 /// A count with its noun.

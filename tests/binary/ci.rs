@@ -52,6 +52,9 @@ fn a_job_on_github_gets_groups_a_summary_and_outputs_and_clean_data() {
     assert!(up.stdout.contains("BucketName"), "{up:?}");
     assert!(up.stderr.contains("::group::Plan\n"), "{up:?}");
     assert!(up.stderr.contains("::group::Creating kinesis-stack-dev\n"), "{up:?}");
+    // In a pipeline what is up is tested, too.
+    assert!(up.stderr.contains("::group::Smoke test\n"), "{up:?}");
+    assert!(up.stderr.contains("  ✓ bucket"), "{up:?}");
     assert_eq!(count(&up.stderr, "::group::"), count(&up.stderr, "::endgroup::"), "{up:?}");
     let output = read(&sandbox, "output");
     let output = values(&output);
@@ -66,8 +69,11 @@ fn a_job_on_github_gets_groups_a_summary_and_outputs_and_clean_data() {
         "{summary}"
     );
 
-    let again = run(on_github(&sandbox, "up --local --output json"));
+    assert!(summary.contains("| transform | ✅ |"), "{summary}");
+
+    let again = run(on_github(&sandbox, "up --local --no-smoke --output json"));
     assert_events(&again);
+    assert!(again.lines().iter().all(|line| line["code"] != "smoke-sent"), "{again:?}");
     assert_eq!(again.end()["changed"], false);
     assert_eq!(values(&read(&sandbox, "output"))["changed"], "false");
 
@@ -94,7 +100,7 @@ fn a_job_on_gitlab_gets_sections_and_a_dotenv_file() {
         command.env("CI", "true").env("GITLAB_CI", "true");
         run(command)
     };
-    let up = gitlab("up --local --yes --dotenv outputs.env");
+    let up = gitlab("up --local --yes --no-smoke --dotenv outputs.env");
     assert_eq!(up.code, 0, "{up:?}");
     assert_eq!(
         up.stderr.matches("section_start:").count(),

@@ -13,6 +13,7 @@ fn each_bad_input_says_the_place_the_value_and_the_rule() {
     };
     let mut text = String::new();
     sandbox.file("not-a-program", "hello");
+    sandbox.file("rows.jsonl", "{\"id\": 1}\n{\"id\": }\n");
     sandbox.file("unknown.yaml", "env: dev\nshard: 2\n");
     sandbox.file("rule.yaml", "env: dev\nshards: 0\n");
     sandbox.file("name.yaml", "env: Dev\n");
@@ -35,6 +36,17 @@ fn each_bad_input_says_the_place_the_value_and_the_rule() {
         "produce --local --rate fast",
         "produce --local --duration 0s",
         "produce --local --seed -1",
+        "produce --local --records 9 --shape burst",
+        "produce --local --key symbol",
+        "produce --local --from nowhere.jsonl",
+        "produce --local --from rows.jsonl",
+        "produce --local --from rows.jsonl --key id --ordered",
+        "produce --local --from rows.jsonl --ordered",
+        "consume --local --from newest",
+        "consume --local --from 2999-01-01T00:00:00Z",
+        "consume --local --records 0",
+        "consume --local --template {shards}",
+        "consume --local --template {data} --output text --stats",
         "results --local --wait some",
         "results --local --timeout 0s",
         "render --config nowhere.yaml",
@@ -142,4 +154,45 @@ fn a_reader_that_leaves_early_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_stdout_does_not_take_is_a_failure_that_names_it() {
+    let sandbox = Sandbox::new();
+    // The shell alone can close a stdout; nothing of this machine's settings comes with it.
+    let redirected = |line: &str, to: &str| {
+        let command = sandbox.command(line);
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(format!("exec \"$0\" \"$@\" {to}")).arg(command.get_program());
+        shell.args(command.get_args()).current_dir(sandbox.home()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Run::of(shell.output().unwrap())
+    };
+    for line in ["list --local --output json", "render", "down --local --output json"] {
+        for to in [">&-", "> /dev/full"] {
+            let run = redirected(line, to);
+            assert_eq!(run.code, 1, "{line} {to}: {run:?}");
+            assert!(run.stderr.contains("cannot write to stdout"), "{line} {to}: {run:?}");
+        }
+        assert_eq!(redirected(line, "> /dev/null").code, 0, "{line}");
+        assert_eq!(
+            redirected(line, "<> /dev/null >&0").code,
+            0,
+            "{line}: open for both, as some parents leave it"
+        );
+    }
+    assert_eq!(redirected("down --local", ">&-").code, 0, "nothing was to be written");
+}
+
+#[test]
+fn a_line_of_a_command_about_all_environments_names_none() {
+    let sandbox = Sandbox::new();
+    for line in
+        ["reap --local --output json", "reaper down --local --output json", "local stop --output json"]
+    {
+        let run = sandbox.ok(line);
+        assert!(run.lines().iter().all(|it| it["env"].is_null()), "{line}: {run:?}");
+        crate::schema::assert_events(&run);
+    }
 }

@@ -189,3 +189,93 @@ fn no_secret_of_the_environment_is_ever_printed() {
         }
     }
 }
+
+#[tokio::test]
+async fn of_2000_trades_each_is_a_row_that_can_be_chosen_added_up_downloaded_and_found_in_the_log() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("up --local --yes");
+    sandbox.ok("produce --local --records 2000 --seed 11");
+    let results = sandbox.ok("results --local --wait 2000 --timeout 5m");
+    let rows: BTreeMap<u64, Value> = results.lines().into_iter().map(without_time).collect();
+    assert_eq!(results.stdout.lines().count(), 2_000, "none twice");
+    assert_eq!(rows, expected(11, 2_000), "each is the transform's own answer");
+
+    let expected = expected(11, 2_000);
+    let chosen = sandbox.ok("results --local --where stockId=KO --where id<=1000 --columns id,price --sum");
+    let is_wanted = |row: &&Value| row["stockId"] == "KO" && row["id"].as_u64().unwrap() <= 1_000;
+    let wanted: Vec<&Value> = expected.values().filter(is_wanted).collect();
+    let lines = chosen.lines();
+    assert_eq!(lines.len(), wanted.len());
+    assert!(lines.iter().all(|row| row.as_object().unwrap().keys().eq(["id", "price"])), "{lines:?}");
+    let sum: f64 = wanted.iter().map(|row| row["id"].as_f64().unwrap()).sum();
+    let shown =
+        chosen.stderr.lines().find(|line| line.starts_with("id ")).unwrap_or_else(|| panic!("{chosen:?}"));
+    assert!(shown.split_whitespace().any(|cell| cell == sum.to_string()), "{shown}");
+
+    let downloaded = sandbox.ok("results download saved --local --output json");
+    assert_events(&downloaded);
+    let exported = &downloaded.end()["exported"];
+    assert_eq!((&exported["objects"], &exported["by_size_alone"]), (&2_000.into(), &0.into()), "{exported}");
+    let again = sandbox.ok("results download saved --local --output json").end();
+    assert_eq!(again["exported"]["present"], 2_000, "what lies there isn't fetched again");
+
+    let logs = sandbox.ok("logs --local --since 1h --output json");
+    let kinds = logs.lines().iter().map(|line| line["kind"].as_str().unwrap().to_owned()).fold(
+        BTreeMap::new(),
+        |mut counts: BTreeMap<String, usize>, kind| {
+            *counts.entry(kind).or_default() += 1;
+            counts
+        },
+    );
+    assert_eq!(kinds.get("report"), kinds.get("start"), "{kinds:?}");
+    let batches = logs.lines().into_iter().filter(|line| line["kind"] == "batch");
+    let ok: u64 = batches.map(|line| line["ok"].as_u64().unwrap()).sum();
+    assert_eq!(ok, 2_000, "each record is counted in the processor's log: {kinds:?}");
+    let told = sandbox.ok("logs --local --since 1h");
+    assert!(told.stdout.lines().any(|line| line.contains("1 record: 1 ok")), "{}", &told.stdout[..500]);
+    assert!(!told.stdout.contains("START RequestId"), "{}", &told.stdout[..500]);
+}
+
+#[test]
+fn following_ends_with_ctrl_c_and_what_landed_was_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("up --local --yes");
+    let follow = |line: &str| {
+        let mut command = sandbox.command(line);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    for line in ["results --local --follow", "logs --local --follow --output json"] {
+        let mut child = follow(line);
+        sandbox.ok("produce --local --records 3 --seed 5");
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        let shown: Vec<String> = lines.by_ref().take(3).map(Result::unwrap).collect();
+        assert!(shown.iter().all(|line| line.starts_with('{')), "{shown:?}");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+            .unwrap();
+        let rest = lines.map(Result::unwrap).count();
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{stderr}");
+        let counted = if line.starts_with("results") { "rows in" } else { "lines since" };
+        assert!(stderr.contains(counted) && !stderr.contains("error"), "{rest} {stderr}");
+    }
+}
+
+#[test]
+fn what_can_not_be_combined_or_is_no_condition_is_bad_input_before_anything_is_called() {
+    let sandbox = Sandbox::new();
+    for (line, named) in [
+        ("results --where stockId", "stockId=AAPL"),
+        ("results --columns id,,price", "--columns"),
+        ("results --errors --sum", "--sum"),
+        ("results --wait 0", "--wait"),
+        ("results download", "DIR"),
+        ("results --follow download rows", "--follow"),
+        ("logs --since 10", "--since"),
+        ("logs --poll", "--follow"),
+    ] {
+        let run = sandbox.run(line);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{line}: {run:?}");
+        assert!(run.stderr.contains(named), "{line}: {}", run.stderr);
+    }
+}

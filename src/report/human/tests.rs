@@ -2,13 +2,16 @@
 
 use super::*;
 use crate::cli::{Ci, Color, Output};
+use crate::data::smoke::{self, Leg};
 use crate::error::Kind;
-use crate::event::{Produced, Recovery};
+use crate::event::{NextStep, Percentiles, Produced, Recovery};
 use crate::report::fit::Page;
 use crate::report::testing::{
     Buffer, Run, STACK, cancelled, created, down, failed, recovered, refused, replaced, resource,
 };
+use crate::stack::plan::Operation;
 use crate::stack::status::StackStatus;
+use console::measure_text_width;
 use indicatif::InMemoryTerm;
 use std::time::Duration;
 
@@ -30,7 +33,7 @@ fn in_a_pipe(verbosity: Verbosity, events: &[Event]) -> String {
 fn on_a_terminal(columns: u16, colour: bool, events: &[Event], failure: Option<&Error>) -> String {
     let terminal = InMemoryTerm::new(60, columns);
     let page = Page { paint: Paint(colour), width: Some(columns.into()) };
-    let live = Live::new(terminal.clone(), page, None).since(Duration::from_secs(21));
+    let live = Box::new(Live::new(terminal.clone(), page, None).since(Duration::from_secs(21)));
     let look = look(Verbosity::Normal, colour);
     let human = Human::on(&look, Box::new(Buffer::default()), Screen::Live(live));
     events.iter().for_each(|event| human.tell(event));
@@ -68,6 +71,39 @@ fn recording(run: &Run) -> String {
 }
 
 #[test]
+fn a_question_is_broken_between_words_and_leaves_room_for_its_answer() {
+    let text = "Create kinesis-stack-reaper, a function that tears down, every 15 minutes, the environments of this \
+                account and region that have expired";
+    let page = |width| Page { paint: Paint(false), width };
+    let question = Question { text: text.to_owned() };
+    let shown = asked(&question, page(Some(80)));
+    assert!(shown.lines().all(|line| measure_text_width(line) < 78), "{shown}");
+    assert_eq!(shown.split_whitespace().collect::<Vec<_>>().join(" "), format!("{text}? [y/N]"));
+    assert!(shown.lines().count() > 1 && shown.ends_with("[y/N] "), "{shown}");
+    assert_eq!(asked(&question, page(None)), format!("{text}? [y/N] "));
+}
+
+#[test]
+fn outputs_that_could_not_be_written_are_known_and_a_reader_that_left_misses_none() {
+    struct Full(ErrorKind);
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for (kind, is_lost) in [(ErrorKind::StorageFull, true), (ErrorKind::BrokenPipe, false)] {
+        let err = Screen::Plain(Box::new(Buffer::default()));
+        let human = Human::on(&look(Verbosity::Normal, false), Box::new(Full(kind)), err);
+        created().events.iter().for_each(|event| human.tell(event));
+        assert_eq!(human.lost().is_some(), is_lost, "{kind}");
+    }
+}
+
+#[test]
 fn a_creation_on_a_terminal() {
     insta::assert_snapshot!(recording(&created()));
 }
@@ -97,9 +133,77 @@ fn down_on_a_terminal() {
     insta::assert_snapshot!(recording(&down()));
 }
 
+/// A smoke test of a pipeline whose leg is broken, on a terminal of 80 columns and in a pipe.
+fn smoke(broken: Option<Leg>) -> String {
+    let (events, failure) = smoke::testing::told(broken);
+    let shown = on_a_terminal(80, false, &events, failure.as_ref());
+    for line in shown.lines() {
+        // A word that is longer than the page, such as a key, is left whole.
+        assert!(measure_text_width(line) <= 80, "{shown}");
+    }
+    format!("=== 80 columns\n{shown}\n=== in a pipe\n{}", in_a_pipe(Verbosity::Normal, &events))
+}
+
+#[test]
+fn a_smoke_test_that_finds_nothing_broken() {
+    insta::assert_snapshot!(smoke(None));
+}
+
+#[test]
+fn a_smoke_test_that_finds_the_stream_broken() {
+    insta::assert_snapshot!(smoke(Some(Leg::Stream)));
+}
+
+#[test]
+fn a_smoke_test_that_finds_the_delivery_broken() {
+    insta::assert_snapshot!(smoke(Some(Leg::Delivery)));
+}
+
+#[test]
+fn a_smoke_test_that_finds_the_transform_broken() {
+    insta::assert_snapshot!(smoke(Some(Leg::Transform)));
+}
+
+#[test]
+fn a_smoke_test_that_finds_the_bucket_broken() {
+    insta::assert_snapshot!(smoke(Some(Leg::Bucket)));
+}
+
+#[test]
+fn a_smoke_test_that_finds_bad_records_lost() {
+    insta::assert_snapshot!(smoke(Some(Leg::Errors)));
+}
+
 #[test]
 fn up_in_a_pipe_is_plain_lines_with_the_outputs_alone_on_stdout() {
     insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &created().events));
+}
+
+/// `extend`, as its engine tells it.
+fn extended() -> Vec<Event> {
+    let names = ["Stream", "Bucket", "ProcessorRole", "Delivery"];
+    let (stack, operation) = (STACK.to_owned(), Operation::Update);
+    let mut events = vec![
+        Event::Retagging { stack: stack.clone() },
+        Event::OperationStarted { operation, stack: stack.clone(), stack_id: "arn:1".to_owned() },
+        resource(STACK, "UPDATE_IN_PROGRESS", None),
+    ];
+    events.extend(names.map(|name| resource(name, "UPDATE_IN_PROGRESS", None)));
+    events.extend(names.map(|name| resource(name, "UPDATE_COMPLETE", Some(2.0))));
+    events.push(resource(STACK, "UPDATE_COMPLETE", Some(5.0)));
+    events.push(Event::Extended { stack, before: None, expires: Some("2026-11-24T16:00:00Z".to_owned()) });
+    events
+}
+
+#[test]
+fn resources_whose_tags_alone_change_are_one_line_in_a_pipe_and_what_fails_is_seen() {
+    insta::assert_snapshot!(in_a_pipe(Verbosity::Normal, &extended()));
+    let mut failing = extended();
+    failing.insert(6, refused("Bucket", "UPDATE_FAILED", 1.0, "Access denied"));
+    let text = in_a_pipe(Verbosity::Normal, &failing);
+    assert!(text.contains("UPDATE_FAILED") && text.contains("Access denied"), "{text}");
+    // Whoever wants all gets all.
+    assert!(in_a_pipe(Verbosity::Verbose, &extended()).lines().count() > 10);
 }
 
 #[test]
@@ -123,6 +227,20 @@ fn a_log_is_told_every_ten_seconds_how_far_the_emptying_of_each_bucket_is() {
         format!("Emptying b: {versions} of 100000 objects (0 B), 2000 a second, 30.0s left\n")
     };
     assert_eq!(told, line(20_000) + &line(40_000) + &line(20_000) + "--- stdout ---\n");
+}
+
+#[test]
+fn a_log_is_told_every_ten_seconds_how_far_a_download_is() {
+    let exporting = |tick: u32| Event::Exporting {
+        bucket: "b".to_owned(),
+        directory: "rows".to_owned(),
+        objects: tick.into(),
+        bytes: 0,
+        seconds: f64::from(tick) * 0.5,
+    };
+    let told = in_a_pipe(Verbosity::Normal, &(1..=50).map(exporting).collect::<Vec<_>>());
+    let line = |objects: u32| format!("Downloading b: {objects} objects (0 B)\n");
+    assert_eq!(told, line(20) + &line(40) + "--- stdout ---\n");
 }
 
 #[test]
@@ -221,12 +339,27 @@ fn calls_are_shown_only_when_asked_for() {
 
 #[test]
 fn the_producers_sum_says_what_became_of_each_record() {
-    let produced = Produced { sent: 1_000, resent: 37, lost: 2, bytes: 93_000, seconds: 12.5 };
-    let done = Done { command: "produce".to_owned(), produced: Some(produced), ..Done::default() };
-    assert_eq!(
-        in_a_pipe(Verbosity::Normal, &[Event::Done(Box::new(done))]),
-        "✓ 1000 records sent (90.82 KiB) in 12.5s, 80/s, 37 refused and sent again, 2 lost\n--- stdout ---\n"
-    );
+    for (calls, times) in [
+        (1, "its one call took 192 ms"),
+        (9, "the longest of 9 calls took 192 ms"),
+        (10, "a call took 21 ms, 99 of 100 at most 180 ms, the longest 192 ms"),
+    ] {
+        let produced = Produced {
+            sent: 1_000,
+            resent: 37,
+            lost: 2,
+            bytes: 93_000,
+            seconds: 12.5,
+            call_milliseconds: Some(Percentiles { p50: 21.4, p99: 180.2, max: 191.7 }),
+            calls,
+            records_per_second: None,
+        };
+        let done = Done { command: "produce".to_owned(), produced: Some(produced), ..Done::default() };
+        let expected = format!(
+            "✓ 1000 records sent (90.82 KiB) in 12.5s, 80/s, 37 refused and sent again, 2 lost\n  {times}\n--- stdout ---\n"
+        );
+        assert_eq!(in_a_pipe(Verbosity::Normal, &[Event::Done(Box::new(done))]), expected);
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! One sample of each event, all that can be left out being there once and left out once.
 
 use super::{Known, RESOURCES, STACK, created, refused, resource};
+use crate::data::smoke::{Leg, testing::told};
+use crate::data::{Side, Statistics};
 use crate::error::{Error, Kind};
 use crate::event::{
-    DataFound, Done, Due, Event, Exported, NextStep, PathStep, Produced, Reckoning, Recovery, Removed,
-    RowsRead, Usual, WaitingFor,
+    ColumnSum, Consumed, DataFound, Done, Due, Event, Exported, FailedRecords, FailuresRead, NextStep,
+    PathStep, Percentiles, Produced, Reckoning, Recovery, Removed, RowsRead, Usual, WaitingFor,
 };
 use crate::stack::diagnose::Diagnosis;
 use crate::stack::plan::testing::{change, plan, property};
@@ -46,7 +48,27 @@ pub fn samples() -> Vec<Event> {
     events.extend(fleet());
     events.extend(data());
     events.extend(created().events);
+    events.extend(smoke());
     events
+}
+
+fn sum() -> ColumnSum {
+    ColumnSum { column: text("price"), count: 2, sum: 3.0, mean: 1.5, least: 1.0, most: 2.0 }
+}
+
+fn failed(meaning: Option<&str>) -> FailedRecords {
+    let remedy = meaning.map(|_| text("Mend it."));
+    FailedRecords { code: text("Lambda.FunctionError"), records: 3, meaning: meaning.map(text), remedy }
+}
+
+fn smoke() -> Vec<Event> {
+    let runs = [None, Some(Leg::Stream), Some(Leg::Delivery), Some(Leg::Bucket)].map(|broken| told(broken).0);
+    let status = text("CREATING");
+    let more = [
+        Event::SmokeNotReady { leg: Leg::Delivery, name: text(STACK), status },
+        Event::SmokeWaiting { landed: 0, wanted: 3, seconds: 12.0, due_seconds: 150.0 },
+    ];
+    runs.into_iter().flatten().chain(more).collect()
 }
 
 fn emptying(total: Option<u64>, seconds: Option<f64>) -> Event {
@@ -93,6 +115,7 @@ fn fleet() -> Vec<Event> {
     let due = |owner| Due { env: env.clone(), region: region.clone(), expires: expires.clone(), owner };
     let error = || Error::new(Kind::Leftovers, "something is left").because("the bucket").remedy("Look.");
     vec![
+        Event::MarksYielded { stack: text(STACK), marks: vec![text("`ephemeral`"), text("`ttl`")] },
         Event::Expired { stack: text(STACK), expires: expires.clone() },
         Event::Extended { stack: text(STACK), before: Some(expires.clone()), expires: None },
         Event::Extended { stack: text(STACK), before: None, expires: Some(expires.clone()) },
@@ -102,7 +125,24 @@ fn fleet() -> Vec<Event> {
         Event::Reaped { env: env.clone(), region: region.clone(), seconds: 61.0 },
         Event::NotReaped { env: env.clone(), region: region.clone(), error: error() },
         Event::LeftAlone { env: env.clone(), region: region.clone(), because: text("it was extended") },
+        Event::BucketKept { env: env.clone(), region: region.clone(), bucket: text("b") },
+        Event::Retagging { stack: text(STACK) },
     ]
+}
+
+fn consumed() -> Consumed {
+    Consumed { records: 120, bytes: 11_160, shards: 4, behind_milliseconds: Some(61_000), seconds: 12.5 }
+}
+
+fn statistics() -> Statistics {
+    let side = |trades, popular: &str| Side {
+        trades,
+        quantity: 5_000.0,
+        value: 250_000.0,
+        popular: Some(text(popular)),
+        tickers: [(text(popular), trades)].into(),
+    };
+    Statistics { records: 6, trades: 5, others: 1, buys: side(3, "AAPL"), sells: side(2, "KO") }
 }
 
 fn data() -> Vec<Event> {
@@ -111,7 +151,16 @@ fn data() -> Vec<Event> {
         resource_type: text("AWS::S3::Bucket"),
         physical_id: text("b"),
     };
-    let produced = Produced { sent: 1_000, resent: 37, lost: 2, bytes: 93_000, seconds: 12.5 };
+    let produced = Produced {
+        sent: 1_000,
+        resent: 37,
+        lost: 2,
+        bytes: 93_000,
+        seconds: 12.5,
+        records_per_second: Some(812.4),
+        calls: 3,
+        call_milliseconds: Some(Percentiles { p50: 21.4, p99: 180.2, max: 191.7 }),
+    };
     vec![
         Event::Removal { stack: text(STACK), resources: vec![removed.clone()], bucket: None, data: None },
         Event::Removal {
@@ -131,7 +180,7 @@ fn data() -> Vec<Event> {
         Event::BucketRemoved { bucket: text("b") },
         Event::EmptyingAgain { bucket: text("b"), attempt: 2 },
         Event::Checked { service: text("bucket"), name: text("b"), left: false },
-        Event::Exporting { bucket: text("b"), directory: text("rows"), objects: 1, bytes: 2 },
+        Event::Exporting { bucket: text("b"), directory: text("rows"), objects: 1, bytes: 2, seconds: 0.5 },
         Event::Exported(exported()),
         Event::LeftoverRemoved { service: text("role"), name: text("r") },
         Event::NotOurs { service: text("stream"), name: text("s"), because: text("its tag says other") },
@@ -139,15 +188,49 @@ fn data() -> Vec<Event> {
         Event::ArtifactsRemoved { bucket: text("artifacts"), zips: 1, bucket_removed: false },
         Event::ArtifactsRemoved { bucket: text("artifacts"), zips: 2, bucket_removed: true },
         Event::Producing(produced.clone()),
+        Event::Consuming(consumed()),
+        Event::Counted(Box::new(statistics())),
+        Event::ShardEnded { shard: text("shardId-000000000000"), children: Vec::new() },
+        Event::ShardEnded {
+            shard: text("shardId-000000000000"),
+            children: vec![text("shardId-000000000001"), text("shardId-000000000002")],
+        },
+        Event::ConsumerReady { name: text("kinesis-stack-consume-1"), seconds: 12.0 },
+        Event::ConsumerRemoved { name: text("kinesis-stack-consume-1") },
+        Event::ConsumerLeft {
+            name: text("kinesis-stack-consume-2"),
+            since: Some(text("2026-11-24T18:10:00Z")),
+            command: text("aws kinesis deregister-stream-consumer"),
+        },
         Event::WaitingForRows { rows: 1, wanted: 2 },
         Event::RowsRead(RowsRead {
             objects: 1,
             rows: 2,
             not_rows: 1,
             not_rows_in: Some(text("rows/1")),
+            broken: 1,
+            broken_in: Some(text("rows/2: its gzip is damaged")),
             gone: 1,
             left_out: vec![text("field")],
+            not_found: vec![text("another")],
+            sums: vec![sum()],
         }),
+        Event::FailuresRead(FailuresRead {
+            read: RowsRead { objects: 1, rows: 3, ..RowsRead::default() },
+            codes: vec![failed(Some("It failed.")), failed(None)],
+        }),
+        Event::LogsRead { lines: 3, since: text("2026-11-24T18:10:00Z") },
+        Event::LogGroupMissing { group: text("/kinesis-stack/dev/delivery") },
+        Event::LogsFollowed { live_tail: true, because: None },
+        Event::LogsFollowed { live_tail: false, because: Some(text("AccessDenied")) },
+        Event::ExportUnsettled { bucket: text("b"), directory: text("rows"), rounds: 5 },
+        Event::ProcessorWritten {
+            directory: text("processor"),
+            files: 14,
+            setting: Some(text("processor: it")),
+        },
+        Event::ProcessorWritten { directory: text("processor"), files: 14, setting: None },
+        Event::ProcessorTested { records: 3, rows: 1, dropped: 1, failed: 1, batches: 1, seconds: 0.5 },
         Event::ReaperReady { sha256: text("60b0843ec608867069da"), bytes: 2, architecture: text("arm64") },
         Event::ReaperRan {
             reaped: vec![text("pr-1")],
@@ -180,10 +263,11 @@ fn data() -> Vec<Event> {
             stack_id: Some(text("arn:1")),
             outputs: Some([(text("BucketName"), text("b"))].into()),
             produced: None,
+            consumed: Some(consumed()),
             plan: Some(plan(vec![])),
             critical_path: path(),
             expires: Some(text("2026-11-24T22:10:00Z")),
-            reckoning: Some(Reckoning { due: 4, reaped: 3, left_alone: 1, dry_run: false }),
+            reckoning: Some(Reckoning { due: 4, reaped: 3, left_alone: 1, kept: 1, dry_run: false }),
             checked: Some(vec![text("bucket b")]),
             kept: vec![text("bucket b")],
             exported: Some(exported()),
