@@ -85,6 +85,12 @@ on_the_local_cloud() {
     verb 0 up --yes --protect
     verb 0 produce --records 100 --seed 7
     verb 0 results --wait 100 --timeout 2m
+    verb 0 results --errors
+    verb 0 results download downloaded
+    verb 0 consume --from trim-horizon --records 100
+    verb 0 logs
+    verb 0 smoke
+    verb 0 extend 2h
     verb 0 plan --shards 2
     verb 0 up --yes
     verb 0 up --yes --no-protect --log-retention 14d
@@ -94,7 +100,8 @@ on_the_local_cloud() {
     verb 0 status
     verb 0 status --drift
     verb 0 list
-    verb 0 down --yes
+    verb 0 reap --dry-run
+    verb 0 down --yes --export exported --proof proof.json
     verb 0 down --yes
     unset AWS_ENDPOINT_URL
     "$tool" local stop >/dev/null
@@ -117,9 +124,20 @@ in_a_simulated_account() {
     verb 0 up --yes "${own[@]}" --code-only
     verb 0 status
     verb 0 status --drift
-    verb 0 list
-    verb 0 down --yes
+    verb 0 list --all-regions
+    verb 0 extend 2h
+    verb 0 extend none
+    verb 0 produce --records 100 --seed 7
+    verb 0 consume --from trim-horizon --records 100
+    verb 0 logs
+    verb 0 reaper up --yes
+    verb 0 reaper status
+    verb 0 reap --dry-run
+    verb 0 reaper down --yes
+    verb 0 down --keep-data
     verb 0 up --yes "${own[@]}" --adopt
+    verb 0 down --yes
+    verb 0 down --yes
 }
 
 # Told to stop in the middle of a creation, it takes back what it began.
@@ -160,7 +178,7 @@ in_an_account_where_something_fails() {
 
 tests() {
     # Whether they pass isn't asked here: what they sent is.
-    (cd "$root" && SIMULATED_AWS_RECORD=$records cargo test --quiet --locked --test engine >"$work/tests" 2>&1) ||
+    (cd "$root" && SIMULATED_AWS_RECORD=$records cargo test --quiet --locked --test engine --test data >"$work/tests" 2>&1) ||
         tail -20 "$work/tests"
 }
 

@@ -1,8 +1,9 @@
 //! Accounts in which a recorded run has something to show. `record.sh` starts them and records what people see;
 //! the recordings lie in `snapshots/`. What must stay so is tested without a terminal, in `src/report/human/tests.rs`.
 
-use simulated_aws::{Aws, Clock, reasons, serve};
+use simulated_aws::{Aws, Clock, Processor, reasons, serve};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 /// How many seconds pass in the account in one of ours.
 const SPEED: f64 = 8.0;
@@ -14,7 +15,12 @@ const SPEED: f64 = 8.0;
 fn account() {
     let scenario = std::env::var("SCENARIO").expect("record.sh sets it");
     let file = std::env::var("ENDPOINT_FILE").expect("record.sh sets it");
-    let aws = Aws::new("us-east-1").on_clock(Clock::compressed(SPEED));
+    // What tells how old things are goes by our own clock.
+    let speed = if scenario == "watch" { 1.0 } else { SPEED };
+    let aws = Aws::new("us-east-1").on_clock(Clock::compressed(speed));
+    aws.now().script.processor = Some(Processor::new(|event| {
+        processor::transform(event, SystemTime::now()).map_err(|error| error.to_string())
+    }));
     let (told, heard) = std::sync::mpsc::channel();
     let served = aws.clone();
     std::thread::spawn(move || {
@@ -36,7 +42,7 @@ fn account() {
 fn prepare(scenario: &str, aws: &Aws, endpoint: &str) {
     match scenario {
         "creation" | "cancel" => {}
-        "replacement" => {
+        "replacement" | "cancelled-update" => {
             up(endpoint);
             rename(aws, "kinesis-stack-dev-processor", "kinesis-stack-dev-transform");
         }
@@ -45,6 +51,23 @@ fn prepare(scenario: &str, aws: &Aws, endpoint: &str) {
             fail(aws);
             up(endpoint);
             aws.now().script.failing.clear();
+        }
+        "watch" | "stats" | "results" => up(endpoint),
+        "smoke-stream" => {
+            up(endpoint);
+            aws.now().script.denied.insert("kinesis:PutRecords".to_owned());
+        }
+        "smoke-delivery" => {
+            up(endpoint);
+            aws.now().script.delivery_never_reads = true;
+        }
+        "smoke-transform" => {
+            up(endpoint);
+            aws.now().script.failing_function = Some("Runtime exited without providing a reason".to_owned());
+        }
+        "smoke-bucket" => {
+            up(endpoint);
+            aws.now().script.delivery_denied.insert("s3:PutObject".to_owned());
         }
         _ => panic!("there is no scenario {scenario}"),
     }
