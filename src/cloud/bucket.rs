@@ -3,6 +3,7 @@
 
 use super::{Clients, fault};
 use anyhow::Result;
+use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::types::EncodingType;
 
 /// What became of a look at a bucket.
@@ -41,6 +42,12 @@ pub async fn whose(s3: &aws_sdk_s3::Client, bucket: &str, account: &str, doing: 
         Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(Bucket::Foreign),
         Err(error) => Err(fault::explain(error, doing)),
     }
+}
+
+/// A listing of a bucket's objects that has to belong to this account. Its keys, and prefixes, are to be read by [`key`].
+pub fn listing(s3: &aws_sdk_s3::Client, bucket: &str, account: &str) -> ListObjectsV2FluentBuilder {
+    let call = s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account);
+    call.encoding_type(EncodingType::Url)
 }
 
 /// A key of a listing that was asked for with `encoding-type=url`, as it is: a key can hold what XML can't. Who answers

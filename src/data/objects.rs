@@ -2,12 +2,12 @@
 
 use super::rows::Piece;
 use super::unpack::Unpacker;
-use crate::cloud::{bucket::key, fault};
+use crate::cloud::bucket::{key, listing};
+use crate::cloud::fault;
 use crate::error::{Error, Kind};
 use anyhow::{Result, anyhow};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::EncodingType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -82,8 +82,8 @@ pub(super) async fn list_after(
     after: Option<String>,
 ) -> Result<Vec<Landed>, Failure> {
     let ResultsQuery { bucket, account, prefix } = query;
-    let call = s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account).prefix(prefix);
-    let mut pages = call.encoding_type(EncodingType::Url).set_start_after(after).into_paginator().send();
+    let call = listing(s3, bucket, account).prefix(prefix).set_start_after(after);
+    let mut pages = call.into_paginator().send();
     let mut objects = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| Failure::of(error, &format!("list s3://{bucket}/{prefix}")))?;
@@ -100,7 +100,8 @@ pub(super) async fn list_after(
     Ok(objects)
 }
 
-fn timestamp(time: DateTime) -> Option<Timestamp> {
+/// A moment of the service.
+pub(super) fn timestamp(time: DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 

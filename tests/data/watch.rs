@@ -292,6 +292,20 @@ async fn in_a_bucket_of_many_old_objects_the_newest_are_found_in_a_few_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_xml_cannot_tell_hides_no_row() {
+    let bench = deployed().await;
+    let hour = bench.context.clock.now().strftime("%Y/%m/%d/%H/").to_string();
+    for key in ["odd\u{1}", "plain"] {
+        let row = format!("{}\n", serde_json::json!({ "key": key }));
+        bench.account().put(BUCKET, &format!("rows/{hour}{key}"), Version::of(row.into_bytes()));
+    }
+    let board = look_while(&bench, std::future::pending(), 30, |_| {}).await;
+    let troubles: Vec<_> = board.troubles().filter(|(source, ..)| *source == Source::Objects).collect();
+    assert!(troubles.is_empty(), "{troubles:?}");
+    assert!(board.rows.iter().any(|row| row.text.contains("plain")), "{:?}", board.rows);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_said_to_be_not_there() {
     let bench = Bench::new();
     let board = look_while(&bench, std::future::pending(), 30, |_| {}).await;

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::types::{ChecksumMode, EncodingType, Object, ServerSideEncryption};
+use aws_sdk_s3::types::{ChecksumMode, Object, ServerSideEncryption};
 use futures_util::{TryStreamExt, stream};
 use manifest::{Entry, Manifest, OWN};
 use md5::{Digest, Md5};
@@ -120,9 +120,7 @@ fn pages<'a>(
     stream::try_unfold(Some(None::<String>), move |token| async move {
         let Some(token) = token else { return Ok(None) };
         let ResultsQuery { bucket, account, prefix } = query;
-        let call = s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account).prefix(prefix);
-        // A key can hold what XML can't.
-        let call = call.encoding_type(EncodingType::Url).set_continuation_token(token);
+        let call = bucket::listing(s3, bucket, account).prefix(prefix).set_continuation_token(token);
         let page = match call.send().await {
             Ok(page) => page,
             Err(error) if fault::is_missing(&error) => return Ok(None),

@@ -10,7 +10,6 @@ use crate::data::rows::{Fields, Piece};
 use crate::error::{Error, Kind};
 use anyhow::Result;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::EncodingType;
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -199,9 +198,8 @@ impl Look {
         let ResultsQuery { bucket, account, .. } = &self.query;
         let mut found = BTreeMap::new();
         for place in &self.places {
-            let call = self.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account);
+            let call = bucket::listing(&self.s3, bucket, account);
             let call = call.prefix(&place.prefix).set_start_after(place.after(self.began));
-            let call = call.encoding_type(EncodingType::Url);
             let mut pages = call.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = match page {

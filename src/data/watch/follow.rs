@@ -2,7 +2,9 @@
 //! objects.
 
 use super::source::{Row, Trouble};
+use crate::cloud::bucket;
 use crate::cloud::fault::in_one_line;
+use crate::data::objects::timestamp;
 use crate::data::rows::{Fields, Piece, RowScanner};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -132,8 +134,7 @@ async fn first_place(place: &Place, prefix: &str, now: Timestamp) -> Result<Opti
         let mut token = None;
         loop {
             let answer = list(place, &newest, None, Some("/"), token).await?;
-            let told = answer.common_prefixes().iter().filter_map(|common| common.prefix());
-            deeper = deeper.max(told.max().map(str::to_owned));
+            deeper = deeper.max(prefixes(&answer).into_iter().max());
             // Keys that lie beside prefixes are nothing of Firehose's.
             token = answer.next_continuation_token().map(str::to_owned);
             if token.is_none() || deeper.is_none() {
@@ -175,14 +176,14 @@ fn stem<'a>(prefix: &str, key: &'a str) -> Option<&'a str> {
 }
 
 async fn list_first(place: &Place, prefix: &str) -> Result<Option<String>, Trouble> {
-    let call = place.s3.list_objects_v2().bucket(&place.bucket).expected_bucket_owner(&place.account);
+    let call = bucket::listing(&place.s3, &place.bucket, &place.account);
     let answer = call.prefix(prefix).max_keys(1).send().await;
     let answer = answer.map_err(|error| Trouble::of(error, "s3:ListBucket"))?;
     Ok(objects(&answer).pop().map(|object| object.key))
 }
 
 async fn has_more(place: &Place, prefix: &str, after: &str) -> Result<bool, Trouble> {
-    let call = place.s3.list_objects_v2().bucket(&place.bucket).expected_bucket_owner(&place.account);
+    let call = bucket::listing(&place.s3, &place.bucket, &place.account);
     let answer = call.prefix(prefix).start_after(after).max_keys(1).send().await;
     let answer = answer.map_err(|error| Trouble::of(error, "s3:ListBucket"))?;
     Ok(!answer.contents().is_empty())
@@ -195,7 +196,7 @@ async fn list(
     delimiter: Option<&str>,
     token: Option<String>,
 ) -> Result<ListObjectsV2Output, Trouble> {
-    let call = place.s3.list_objects_v2().bucket(&place.bucket).expected_bucket_owner(&place.account);
+    let call = bucket::listing(&place.s3, &place.bucket, &place.account);
     let call = call.prefix(prefix).set_start_after(after.map(str::to_owned));
     let call = call.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(token);
     call.send().await.map_err(|error| Trouble::of(error, "s3:ListBucket"))
@@ -204,16 +205,18 @@ async fn list(
 /// The prefixes right below another.
 pub(super) async fn below(place: &Place, prefix: &str) -> Result<Vec<String>, Trouble> {
     let answer = list(place, prefix, None, Some("/"), None).await?;
-    Ok(answer.common_prefixes().iter().filter_map(|it| it.prefix().map(str::to_owned)).collect())
+    Ok(prefixes(&answer))
+}
+
+fn prefixes(answer: &ListObjectsV2Output) -> Vec<String> {
+    let prefixes = answer.common_prefixes().iter();
+    prefixes.map(|it| bucket::key(it.prefix(), answer.encoding_type())).collect()
 }
 
 fn objects(answer: &ListObjectsV2Output) -> Vec<Object> {
-    let modified = |time: &aws_sdk_s3::primitives::DateTime| {
-        Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
-    };
     let object = |object: &aws_sdk_s3::types::Object| Object {
-        key: object.key().unwrap_or_default().to_owned(),
-        modified: object.last_modified().and_then(modified).unwrap_or_default(),
+        key: bucket::key(object.key(), answer.encoding_type()),
+        modified: object.last_modified().copied().and_then(timestamp).unwrap_or_default(),
         bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
     };
     answer.contents().iter().map(object).collect()

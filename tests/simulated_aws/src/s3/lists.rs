@@ -1,7 +1,7 @@
 //! Pages of objects, of versions and of unfinished uploads.
 
 use super::bucket::{Bucket, Place, Version};
-use crate::wire::{Call, Refusal, Reply, tag, text};
+use crate::wire::{Call, Refusal, Reply, decoded, tag, text};
 use std::ops::Bound;
 use tokio::time::Instant;
 
@@ -162,8 +162,9 @@ pub fn versions(
 /// Fact: ListObjectsV2 tells the newest version of each key that isn't deleted.
 pub fn objects(bucket: &Bucket, call: &Call, keys: usize, time: impl Fn(Option<Instant>) -> String) -> Reply {
     let asked = Asked::of(call, keys);
-    let after = call.given("continuation-token").or(call.given("start-after"));
-    let after = after.map_or(Bound::Unbounded, |key| behind(&asked, key));
+    let start = call.given("start-after").map(str::to_owned);
+    let after = call.given("continuation-token").map(decoded).or(start);
+    let after = after.map_or(Bound::Unbounded, |key| behind(&asked, &key));
     let (page, more) = page(bucket, &asked, after, |version, is_latest| is_latest && !version.marker);
     let mut xml =
         asked.head() + &text("IsTruncated", &more.to_string()) + &text("KeyCount", &page.len().to_string());
@@ -172,7 +173,8 @@ pub fn objects(bucket: &Bucket, call: &Call, keys: usize, time: impl Fn(Option<I
         Some(Entry::Prefix(prefix)) => Some(prefix.clone()),
         None => None,
     };
-    xml += &next.map(|key| text("NextContinuationToken", &key)).unwrap_or_default();
+    // Fact: a token can be told in XML, whatever its key holds.
+    xml += &next.map(|key| text("NextContinuationToken", &encoded(&key))).unwrap_or_default();
     for entry in page {
         xml += &match entry {
             Entry::Prefix(prefix) => tag("CommonPrefixes", &asked.told("Prefix", &prefix)),

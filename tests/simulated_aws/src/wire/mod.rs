@@ -7,7 +7,7 @@ mod xml;
 
 use crate::streaming::Source;
 use bytes::Bytes;
-pub use request::call;
+pub use request::{call, decoded};
 pub use response::{cut, response};
 use std::collections::BTreeMap;
 use std::sync::Arc;

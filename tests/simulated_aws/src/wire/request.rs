@@ -185,7 +185,7 @@ fn form(text: &str) -> BTreeMap<String, String> {
     fields.map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
-fn decoded(text: &str) -> String {
+pub fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
