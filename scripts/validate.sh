@@ -13,7 +13,7 @@ unset AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL KINESIS_STACK_E
 
 venv=target/botocore
 python=$root/$venv/bin/python
-pins=(botocore==1.44.8 regex==2026.11.19)
+pins=(botocore==1.44.8 cbor2==6.3.0 regex==2026.11.19)
 if [ "$(cat "$venv/pins" 2>/dev/null)" != "${pins[*]}" ]; then
     rm -rf "$venv"
     python3 -m venv "$venv"

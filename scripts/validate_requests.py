@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import botocore
 import botocore.session
+import cbor2
 import regex
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
@@ -30,8 +31,10 @@ HEADERS_OF_THE_WAY = (
     "content-encoding", "content-length", "content-type", "content-md5", "expect", "host", "user-agent",
     "transfer-encoding", "x-amz-user-agent", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token",
     "x-amz-target", "x-amz-trailer", "x-amz-decoded-content-length", "x-amz-sdk-checksum-algorithm",
-    "x-amzn-query-mode",
+    "x-amzn-query-mode", "smithy-protocol",
 )  # fmt: skip
+# Services that sign with another name than their model's.
+MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 # S3's checksums are sent as headers or trailers whichever algorithm was chosen.
 CHECKSUM = regex.compile(r"x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)")
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -48,7 +51,8 @@ class Models:
 
     def of(self, service):
         if service not in self.models:
-            self.models[service] = ServiceModel(self.loader.load_service_model(service, "service-2"), service)
+            name = MODELS.get(service, service)
+            self.models[service] = ServiceModel(self.loader.load_service_model(name, "service-2"), name)
         return self.models[service]
 
 
@@ -156,6 +160,19 @@ def from_json(shape, value):
     if kind == "timestamp" and isinstance(value, (int, float)):
         return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
     return value
+
+
+@parser("smithy-rpc-v2-cbor")
+def parse_cbor(model, request):
+    found = regex.fullmatch(r"/service/([^/]+)/operation/([^/]+)", request.path)
+    if not found or request.method != "POST":
+        raise Wrong(f"{request.method} {request.path} is no call of the CBOR protocol")
+    if found[1] != model.metadata["targetPrefix"]:
+        raise Wrong(f"the service is {found[1]}, not {model.metadata['targetPrefix']}")
+    if (kind := request.headers.get("content-type")) != "application/cbor":
+        raise Wrong(f"Content-Type is {kind}")
+    # Times and bytes have types of their own in CBOR.
+    return operation_of(model, found[2]), cbor2.loads(request.body) if request.body else {}
 
 
 @parser("rest-json", "rest-xml")
@@ -398,7 +415,9 @@ def check(models, line):
         service = request.service
         model = models.of(service)
         operation_name = f"{request.method} {request.path}"
-        parse = PARSERS[model.resolved_protocol if hasattr(model, "resolved_protocol") else model.metadata["protocol"]]
+        # A service may speak several: the request says which one this is.
+        is_cbor = request.headers.get("smithy-protocol") == "rpc-v2-cbor"
+        parse = PARSERS["smithy-rpc-v2-cbor" if is_cbor else model.metadata["protocol"]]
         operation, given = parse(model, request)
         operation_name = operation.name
     except (Wrong, ValueError, ElementTree.ParseError, binascii.Error) as error:
@@ -440,7 +459,8 @@ def self_test():
     def line(service, method="POST", path="/", body="", **headers):
         scope = {"authorization": f"us-east-1/{service}/aws4_request"}
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        return {"method": method, "path": path, "headers": scope | headers, "body": base64.b64encode(body.encode())}
+        body = body if isinstance(body, bytes) else body.encode()
+        return {"method": method, "path": path, "headers": scope | headers, "body": base64.b64encode(body)}
 
     def query(service, version, rest):
         return line(service, body=f"Version={version}&{rest}")
@@ -452,7 +472,13 @@ def self_test():
         kind = "application/x-amz-json-1.1"
         return line("kinesis", body=body, content_type=kind, x_amz_target="Kinesis_20131202.PutRecords")
 
+    def metrics(operation, body):
+        path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+        cbor = {"content_type": "application/cbor", "smithy_protocol": "rpc-v2-cbor"}
+        return line("monitoring", path=path, body=cbor2.dumps(body), **cbor)
+
     record = '{"Data": "YQ==", "PartitionKey": "1"}'
+    now = datetime.datetime.now(datetime.timezone.utc)
     tags = "Action=CreateChangeSet&StackName=a&ChangeSetName=b&Tags.member.1.Key=k"
     cases = [
         (cloudformation("Action=DescribeStacks&StackName=a"), None),
@@ -481,6 +507,10 @@ def self_test():
         (line("lambda", "PUT", "/2015-03-31/functions/a/code", body='{"S3Bucket": "a"}'), "at least 3"),
         (line("lambda", "PUT", "/2015-03-31/functions/a/code", body='{"DryRun": "no"}'), "is no boolean"),
         (line("lambda", "GET", "/2015-03-31/function/a"), "is no operation"),
+        (metrics("GetMetricData", {"MetricDataQueries": [], "StartTime": now, "EndTime": now}), None),
+        (metrics("GetMetricData", {"MetricDataQueries": [], "StartTime": now}), "is missing"),
+        (metrics("GetMetricData", {"MetricDataQueries": [], "StartTime": 1, "EndTime": now}), "is no timestamp"),
+        (metrics("GetMetricDatum", {}), "is no operation"),
         (line("nowhere"), "is unknown"),
     ]
     models = Models()
