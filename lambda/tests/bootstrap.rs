@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -263,6 +263,132 @@ fn events_in_chunks_over_connections_that_close_are_answered_as_any_other() {
         assert_eq!(it.path, "/2018-06-01/runtime/invocation/r/response");
         assert_eq!(it.body["records"][0]["result"], "Ok");
     }
+}
+
+/// What a connection brings: the next request on it, if there is one.
+struct Connection {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Connection {
+    fn accept(listener: &TcpListener) -> Self {
+        let (stream, _) = listener.accept().unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        Connection { stream, reader }
+    }
+
+    fn asks_for_an_event(&mut self) {
+        let request = read_request(&mut self.reader).unwrap();
+        assert_eq!(request.line.trim_end(), "GET /2018-06-01/runtime/invocation/next HTTP/1.1");
+    }
+
+    fn posts(&mut self) -> Posted {
+        let request = read_request(&mut self.reader).unwrap();
+        assert!(request.line.starts_with("POST"), "{}", request.line);
+        let path = request.line.split(' ').nth(1).unwrap().to_owned();
+        Posted { path, body: serde_json::from_slice(&request.body).unwrap() }
+    }
+}
+
+fn ids(posted: &[Posted]) -> Vec<&str> {
+    posted.iter().map(|it| it.path.split('/').nth(4).unwrap()).collect()
+}
+
+#[test]
+fn an_answer_that_was_read_before_its_connection_broke_is_not_the_end() {
+    let batch = event(&[record("a", r#"{"id": 1}"#)]);
+    let (posted, _) = run_against(2, &[], move |listener, posted| {
+        let mut broken = Connection::accept(&listener);
+        broken.asks_for_an_event();
+        respond(&mut broken.stream, "200 OK", "first", &batch);
+        posted.send(broken.posts()).unwrap();
+        drop(broken);
+
+        // As Lambda does it: an invocation is answered once.
+        let mut kept = Connection::accept(&listener);
+        assert_eq!(kept.posts().path, "/2018-06-01/runtime/invocation/first/response");
+        let refusal = br#"{"errorType":"InvalidStateTransition"}"#;
+        respond(&mut kept.stream, "403 Forbidden", "none", refusal);
+        kept.asks_for_an_event();
+        respond(&mut kept.stream, "200 OK", "second", &batch);
+        posted.send(kept.posts()).unwrap();
+        thread::sleep(PATIENCE);
+    });
+    assert_eq!(ids(&posted), ["first", "second"]);
+}
+
+#[test]
+fn an_event_that_got_lost_half_way_is_asked_for_again_and_answered_once() {
+    let batch = event(&[record("a", r#"{"id": 1}"#)]);
+    let (posted, _) = run_against(2, &[], move |listener, posted| {
+        let mut broken = Connection::accept(&listener);
+        broken.asks_for_an_event();
+        respond(&mut broken.stream, "200 OK", "first", &batch);
+        posted.send(broken.posts()).unwrap();
+        respond(&mut broken.stream, "202 Accepted", "none", b"");
+        broken.asks_for_an_event();
+        let half =
+            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: second\r\nContent-Length: 1000\r\n\r\n{";
+        broken.stream.write_all(half.as_bytes()).unwrap();
+        drop(broken);
+
+        // As Lambda does it: the same event, until it is answered.
+        let mut kept = Connection::accept(&listener);
+        kept.asks_for_an_event();
+        respond(&mut kept.stream, "200 OK", "second", &batch);
+        posted.send(kept.posts()).unwrap();
+        respond(&mut kept.stream, "202 Accepted", "none", b"");
+        kept.asks_for_an_event();
+        thread::sleep(PATIENCE);
+    });
+    assert_eq!(ids(&posted), ["first", "second"]);
+    assert_eq!(posted[1].body["records"][0]["result"], "Ok");
+}
+
+#[test]
+fn heads_of_any_length_and_without_a_length_are_understood() {
+    let batch = event(&[record("a", r#"{"id": 1}"#)]);
+    let (posted, _) = run_against(3, &[], move |listener, posted| {
+        for (id, length) in
+            [("first", "Content-Length: "), ("second", "X-Length: "), ("third", "content-length:")]
+        {
+            let mut connection = Connection::accept(&listener);
+            connection.asks_for_an_event();
+            let mut head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n").into_bytes();
+            head.extend(b"Lambda-Runtime-Client-Context: \xe9\xff\r\n");
+            head.extend(format!("X-Long: {}\r\n", "x".repeat(60_000)).bytes());
+            (0..2000).for_each(|index| head.extend(format!("X-{index}: y\r\n").bytes()));
+            head.extend(format!("{length}{}\r\nConnection: keep-alive, Close\r\n\r\n", batch.len()).bytes());
+            connection.stream.write_all(&head).unwrap();
+            connection.stream.write_all(&batch).unwrap();
+            connection.stream.shutdown(Shutdown::Write).unwrap();
+            let mut connection = Connection::accept(&listener);
+            posted.send(connection.posts()).unwrap();
+            // Neither a length nor an end: there is nothing to wait for, and nothing to be used again.
+            connection.stream.write_all(b"HTTP/1.1 202 Accepted\r\n\r\n").unwrap();
+            assert!(read_request(&mut connection.reader).is_none());
+        }
+        thread::sleep(PATIENCE);
+    });
+    assert_eq!(ids(&posted), ["first", "second", "third"]);
+}
+
+#[test]
+fn an_answer_that_is_refused_at_once_ends_it_with_the_reason() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    command.env_clear().env("AWS_LAMBDA_RUNTIME_API", listener.local_addr().unwrap().to_string());
+    let mut bootstrap = Bootstrap(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+    let mut connection = Connection::accept(&listener);
+    connection.asks_for_an_event();
+    respond(&mut connection.stream, "200 OK", "first", &event(&[]));
+    connection.posts();
+    respond(&mut connection.stream, "400 Bad Request", "none", b"InvalidRequestID\n");
+    let mut errors = String::new();
+    bootstrap.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "the Runtime API answers 400 to an answer: InvalidRequestID\n");
+    assert_eq!(bootstrap.0.wait().unwrap().code(), Some(1));
 }
 
 #[test]

@@ -91,6 +91,31 @@ fn other() -> impl Strategy<Value = String> {
     })
 }
 
+/// `kinesisRecordMetadata`, mostly as Firehose writes it: some of its members, in any order, even twice.
+fn metadata() -> impl Strategy<Value = String> {
+    let name = select(vec![
+        r#""sequenceNumber""#,
+        r#""subsequenceNumber""#,
+        r#""partitionKey""#,
+        r#""shardId""#,
+        r#""approximateArrivalTimestamp""#,
+    ]);
+    let value = prop_oneof![
+        8 => "[0-9]{1,20}",
+        8 => "\"[0-9A-Za-z é.-]{0,60}\"",
+        1 => other(),
+    ];
+    let gap = || prop_oneof![4 => Just(""), 4 => Just(" "), 1 => space()];
+    let members = vec(
+        (name, gap(), value, gap())
+            .prop_map(|(name, after, value, end)| format!("{name}:{after}{value}{end}")),
+        0..6,
+    );
+    (gap(), members, gap()).prop_map(|(before, members, between)| {
+        format!("{{{before}{}}}", members.join(&format!(",{between}")))
+    })
+}
+
 fn member(name: &'static str, value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     (spelled(name.to_owned()), space(), space(), value)
         .prop_map(|(name, before, after, value)| format!("{name}{before}:{after}{value}"))
@@ -110,7 +135,8 @@ fn record() -> impl Strategy<Value = String> {
         prop_oneof![
             6 => member("data", data()),
             2 => member("approximateArrivalTimestamp", other()),
-            2 => member("kinesisRecordMetadata", other()),
+            1 => member("kinesisRecordMetadata", other()),
+            2 => member("kinesisRecordMetadata", metadata()),
             1 => member("recordIds", other()),
             1 => member("", other()),
             1 => member("recordId", "[a-z]{0,3}".prop_flat_map(spelled)),

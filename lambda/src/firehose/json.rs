@@ -51,6 +51,8 @@ impl<'a> Cursor<'a> {
     pub fn peek(&mut self) -> Result<u8, Mistake> {
         loop {
             match self.text.get(self.at) {
+                // Nearly always, and then the compiler sees that a second look would find the same.
+                Some(byte) if *byte > b' ' => return Ok(*byte),
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
                 Some(byte) => return Ok(*byte),
                 None => return self.mistake(),
@@ -88,7 +90,9 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub fn takes(&mut self, text: &[u8]) -> bool {
         let found = self.text[self.at..].starts_with(text);
-        self.at += if found { text.len() } else { 0 };
+        if found {
+            self.at += text.len();
+        }
         found
     }
 
@@ -100,25 +104,33 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Eight bytes from a place on, the first one lowest; zeros beyond the end.
+    /// Goes to the next byte that `stops` marks with its high bit, eight bytes at a time, and returns the bits of all that
+    /// were looked at. Beyond the end are zeros, which have to be marked.
     #[inline(always)]
-    fn window(&self, at: usize) -> u64 {
-        match self.text.get(at..).and_then(<[u8]>::first_chunk) {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => self.last_window(at),
+    fn run(&mut self, stops: impl Fn(u64) -> u64) -> u64 {
+        let mut rest = self.text.get(self.at..).unwrap_or_default();
+        let mut seen = 0;
+        loop {
+            let (window, after) = match rest.split_first_chunk() {
+                Some((chunk, after)) => (u64::from_le_bytes(*chunk), after),
+                None => (self.last_window(rest), &[][..]),
+            };
+            seen |= window;
+            let stop = stops(window);
+            if stop != 0 {
+                self.at = self.text.len() - rest.len() + stop.trailing_zeros() as usize / 8;
+                return seen;
+            }
+            rest = after;
         }
     }
 
+    /// The rest of the text, shorter than eight bytes, the first one lowest.
     #[inline(always)]
-    fn last_window(&self, at: usize) -> u64 {
+    fn last_window(&self, rest: &[u8]) -> u64 {
         match self.text.last_chunk() {
-            Some(chunk) if at < self.text.len() => {
-                u64::from_le_bytes(*chunk) >> (8 * (at + 8 - self.text.len()))
-            }
-            _ => {
-                let rest = self.text.get(at..).unwrap_or_default();
-                rest.iter().rev().fold(0, |window, byte| window << 8 | u64::from(*byte))
-            }
+            Some(chunk) if !rest.is_empty() => u64::from_le_bytes(*chunk) >> (8 * (8 - rest.len())),
+            _ => rest.iter().rev().fold(0, |window, byte| window << 8 | u64::from(*byte)),
         }
     }
 
@@ -128,14 +140,7 @@ impl<'a> Cursor<'a> {
         self.take(b'"')?;
         let start = self.at - 1;
         loop {
-            let window = self.window(self.at);
-            let special = special_bytes(window);
-            self.seen |= window;
-            if special == 0 {
-                self.at += 8;
-                continue;
-            }
-            self.at += special.trailing_zeros() as usize / 8;
+            self.seen |= self.run(special_bytes);
             match self.text.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
@@ -155,21 +160,12 @@ impl<'a> Cursor<'a> {
         }
         let start = self.at;
         self.at += 1;
-        loop {
-            let window = self.window(self.at);
-            self.seen |= window;
-            let special = special_bytes(window);
-            if special == 0 {
-                self.at += 8;
-                continue;
-            }
-            self.at += special.trailing_zeros() as usize / 8;
-            if self.text.get(self.at) != Some(&b'"') {
-                return None;
-            }
-            self.at += 1;
-            return Some(&self.text[start..self.at]);
+        self.seen |= self.run(special_bytes);
+        if self.text.get(self.at) != Some(&b'"') {
+            return None;
         }
+        self.at += 1;
+        Some(&self.text[start..self.at])
     }
 
     /// A string that holds base64: what is in it is looked at by whoever decodes it, and only an escape here.
@@ -194,15 +190,15 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub fn digits(&mut self) -> &'a [u8] {
         let start = self.at;
-        loop {
-            let others = other_than_digits(self.window(self.at));
-            if others == 0 {
-                self.at += 8;
-                continue;
-            }
-            self.at += others.trailing_zeros() as usize / 8;
-            return &self.text[start..self.at];
-        }
+        self.run(other_than_digits);
+        &self.text[start..self.at]
+    }
+
+    /// Takes a whole number that isn't negative.
+    #[inline(always)]
+    pub fn plain_number(&mut self) -> Option<&'a [u8]> {
+        let digits = self.digits();
+        (digits.len() == 1 || digits.first().is_some_and(|first| *first != b'0')).then_some(digits)
     }
 
     /// Takes a number.
@@ -236,38 +232,39 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(never)]
-    fn after_value(mut self, open: &mut Vec<u8>) -> Result<Self, Mistake> {
+    fn after_value(&self, open: &mut Vec<u8>) -> Result<Self, Mistake> {
+        let mut cursor = *self;
         open.clear();
         loop {
-            match self.peek()? {
-                b'"' => drop(self.string()?),
-                b'-' | b'0'..=b'9' => self.number()?,
+            match cursor.peek()? {
+                b'"' => drop(cursor.string()?),
+                b'-' | b'0'..=b'9' => cursor.number()?,
                 b'{' => {
-                    self.at += 1;
-                    if self.peek()? != b'}' {
-                        self.name()?;
+                    cursor.at += 1;
+                    if cursor.peek()? != b'}' {
+                        cursor.name()?;
                         open.push(b'}');
                         continue;
                     }
-                    self.at += 1;
+                    cursor.at += 1;
                 }
                 b'[' => {
-                    self.at += 1;
-                    if self.peek()? != b']' {
+                    cursor.at += 1;
+                    if cursor.peek()? != b']' {
                         open.push(b']');
                         continue;
                     }
-                    self.at += 1;
+                    cursor.at += 1;
                 }
-                _ if self.takes(b"null") || self.takes(b"true") || self.takes(b"false") => {}
-                _ => return self.mistake(),
+                _ if cursor.takes(b"null") || cursor.takes(b"true") || cursor.takes(b"false") => {}
+                _ => return cursor.mistake(),
             }
             // A value has ended, and perhaps what it stands in.
             loop {
-                let Some(end) = open.last() else { return Ok(self) };
-                if self.goes_on(*end)? {
+                let Some(end) = open.last() else { return Ok(cursor) };
+                if cursor.goes_on(*end)? {
                     if *end == b'}' {
-                        self.name()?;
+                        cursor.name()?;
                     }
                     break;
                 }
@@ -276,24 +273,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a member's name and the `:` after it. Those that Firehose writes are told at a glance.
+    /// Takes a member's name and the `:` after it.
     #[inline(always)]
     fn name(&mut self) -> Result<(), Mistake> {
-        self.peek()?;
-        let is_known = self.takes(br#""sequenceNumber""#)
-            || self.takes(br#""subsequenceNumber""#)
-            || self.takes(br#""partitionKey""#)
-            || self.takes(br#""shardId""#)
-            || self.takes(br#""approximateArrivalTimestamp""#);
-        if !is_known {
-            self.string()?;
-        }
-        if self.takes(b": ") { Ok(()) } else { self.take(b':') }
+        self.string()?;
+        self.take(b':')
     }
 }
 
-/// Where the escape ends that begins here. Whatever isn't inlined is given values, or the cursor would have to lie in
-/// memory, and each step through the text would have to wait for the one before.
+/// Where the escape ends that begins here. Whatever isn't inlined works on a copy of its own, or the cursor would have to
+/// lie in memory, and each step through the text would have to wait for the one before.
 #[cold]
 fn escape(text: &[u8], at: usize) -> Result<usize, Mistake> {
     match text.get(at + 1) {

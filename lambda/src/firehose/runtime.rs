@@ -3,6 +3,10 @@
 //!
 //! Plain HTTP/1.1 to an address on the same machine, one request after the other. A client that can do more would be
 //! most of the program, of its start and of the time that it takes to compile.
+//!
+//! A request is sent again, once, where a connection that was kept turns out to be closed. Nothing is lost or done twice
+//! by that: until an event is answered, the service hands out the same one, under the same id; and it takes one answer
+//! to each (<https://github.com/aws/aws-lambda-runtime-interface-emulator>, `lambda/core/states.go`).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -36,7 +40,7 @@ impl Runtime {
 
     /// Waits for the next event, reads it into `event`, and returns the invocation's id.
     pub fn next(&mut self, event: &mut Vec<u8>) -> io::Result<String> {
-        let head = self.send("GET", "invocation/next", "", b"", event)?;
+        let (head, _) = self.send("GET", "invocation/next", "", b"", event)?;
         match head.status {
             200 if !head.request_id.is_empty() => Ok(head.request_id),
             200 => Err(broken("an event without an id")),
@@ -46,19 +50,27 @@ impl Runtime {
 
     /// Answers an invocation.
     pub fn answer(&mut self, request_id: &str, answer: &[u8]) -> io::Result<()> {
-        let mut said = Vec::new();
-        let head = self.send("POST", &format!("invocation/{request_id}/response"), "", answer, &mut said)?;
-        accepted("an answer", head.status, &said)
+        self.post("an answer", &format!("invocation/{request_id}/response"), "", answer)
     }
 
     /// Says that an invocation failed, and why, as JSON.
     pub fn fail(&mut self, request_id: &str, kind: &str, error: &[u8]) -> io::Result<()> {
-        let mut said = Vec::new();
         let header = format!("Lambda-Runtime-Function-Error-Type: {kind}\r\n");
-        let head = self.send("POST", &format!("invocation/{request_id}/error"), &header, error, &mut said)?;
-        accepted("an error", head.status, &said)
+        self.post("an error", &format!("invocation/{request_id}/error"), &header, error)
     }
 
+    fn post(&mut self, what: &str, path: &str, header: &str, content: &[u8]) -> io::Result<()> {
+        let mut said = Vec::new();
+        let (head, is_repeated) = self.send("POST", path, header, content, &mut said)?;
+        match head.status {
+            200..300 => Ok(()),
+            // It had been read when the connection broke. Or half of it: then the next event is refused as well.
+            400 | 403 if is_repeated => Ok(()),
+            status => Err(refused(what, status, &said)),
+        }
+    }
+
+    /// Returns whether the request was sent twice, too.
     fn send(
         &mut self,
         method: &str,
@@ -66,7 +78,7 @@ impl Runtime {
         header: &str,
         content: &[u8],
         body: &mut Vec<u8>,
-    ) -> io::Result<Head> {
+    ) -> io::Result<(Head, bool)> {
         let request = format!(
             "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n{header}Content-Length: {}\r\n\r\n",
             self.api,
@@ -75,8 +87,10 @@ impl Runtime {
         // A connection that was kept may have been closed meanwhile, which only shows when it is used.
         let was_kept = self.connection.is_some();
         match self.exchange(&request, content, body) {
-            Err(error) if was_kept && is_closed(&error) => self.exchange(&request, content, body),
-            result => result,
+            Err(error) if was_kept && is_closed(&error) => {
+                Ok((self.exchange(&request, content, body)?, true))
+            }
+            result => Ok((result?, false)),
         }
     }
 
@@ -114,6 +128,8 @@ fn read_head(from: &mut impl BufRead) -> io::Result<Head> {
     loop {
         read_line(from, &mut line)?;
         if line.is_empty() {
+            // Where a body without a length ends only the connection's end would tell.
+            head.closes |= head.length.is_none() && !head.is_chunked && !(100..200).contains(&head.status);
             return Ok(head);
         }
         let Some((name, value)) = line.split_once(':') else { return Err(broken("no header")) };
@@ -123,7 +139,9 @@ fn read_head(from: &mut impl BufRead) -> io::Result<Head> {
                 head.length = Some(value.parse().map_err(|_| broken("no content length"))?);
             }
             "transfer-encoding" => head.is_chunked = value.eq_ignore_ascii_case("chunked"),
-            "connection" => head.closes |= value.eq_ignore_ascii_case("close"),
+            "connection" => {
+                head.closes |= value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
+            }
             "lambda-runtime-aws-request-id" => value.clone_into(&mut head.request_id),
             _ => {}
         }
@@ -134,7 +152,8 @@ fn read_body(from: &mut impl BufRead, head: &Head, body: &mut Vec<u8>) -> io::Re
     if !head.is_chunked {
         return match head.length {
             Some(length) => read_exactly(from, length, body),
-            None if head.closes => from.read_to_end(body).map(|_| ()),
+            // An event. Of what is said to an answer nothing is needed, and nothing waited for.
+            None if head.status == 200 => from.read_to_end(body).map(|_| ()),
             None => Ok(()),
         };
     }
@@ -164,29 +183,24 @@ fn read_exactly(from: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> io:
     }
 }
 
-/// A line, without its end.
+/// A line, without its end. What isn't UTF-8 in it isn't for us: the service passes on headers of the invoker.
 fn read_line(from: &mut impl BufRead, line: &mut String) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
     line.clear();
-    from.take(LONGEST_LINE).read_line(line)?;
-    match line.strip_suffix('\n') {
-        Some(text) => line.truncate(text.trim_end_matches('\r').len()),
-        None if line.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+    match bytes.strip_suffix(b"\n") {
+        Some(text) => line.push_str(String::from_utf8_lossy(text).trim_end_matches('\r')),
+        // The connection's end.
+        None if (bytes.len() as u64) < LONGEST_LINE => return Err(io::ErrorKind::UnexpectedEof.into()),
         None => return Err(broken("a line without end")),
     }
     Ok(())
 }
 
-/// Whether the other side had hung up, so that nobody read the request.
+/// Whether the other side had hung up, most likely before it read the request.
 fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
-}
-
-fn accepted(what: &str, status: u16, said: &[u8]) -> io::Result<()> {
-    match status {
-        200..300 => Ok(()),
-        _ => Err(refused(what, status, said)),
-    }
 }
 
 fn refused(what: &str, status: u16, said: &[u8]) -> io::Error {
