@@ -26,6 +26,7 @@ if [ -z "$RCLONE" ]; then
 fi
 export RCLONE
 
+export PYTHONPATH=benches PYTHONDONTWRITEBYTECODE=1
 # shellcheck disable=SC2016 # expanded inside
 unshare --map-root-user --net bash -c 'ip link set lo up && exec python3 "$@"' compare \
     benches/emptying/compare.py "$work/emptying-server" "$work/emptying-client" "$work" "${VERSIONS:-100000}"

@@ -27,6 +27,7 @@ python=target/boto3
 [ -x "$python/bin/python3" ] || python3 -m venv "$python"
 "$python/bin/pip" install --quiet boto3
 
+export PYTHONPATH=benches PYTHONDONTWRITEBYTECODE=1
 # shellcheck disable=SC2016 # expanded inside
 unshare --map-root-user --net bash -c 'ip link set lo up && exec python3 "$@"' compare \
     benches/produce/compare.py "$work" "$PWD/$python/bin/python3" "${RECORDS:-300000}"

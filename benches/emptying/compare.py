@@ -3,13 +3,11 @@
 compare.py SERVER CLIENT TOOLS VERSIONS
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+
+from measure import Server, conclude, run
 
 SERVER, CLIENT, TOOLS, VERSIONS = sys.argv[1:5]
 LATENCY = 20
@@ -45,60 +43,24 @@ $rclone backend cleanup-hidden B:bucket
 """
 
 
-def environment(home):
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return kept | {
-        "HOME": home,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "3",
-    }
-
-
-class Server:
-    def __init__(self, versions):
-        command = [SERVER, str(versions), str(LATENCY)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.endpoint = self.process.stdout.readline().strip()
-        self.versions = versions
-
-    def state(self, path="state"):
-        with urllib.request.urlopen(f"{self.endpoint}/-/{path}") as answer:
-            return json.load(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+def fill(versions):
+    server = Server(SERVER, str(versions), str(LATENCY))
+    assert server.state("fill")["left"] == versions
+    return server
 
 
 def measure(server, name, command, home):
     """Fills the bucket, lets the command empty it, and makes sure that nothing is left."""
     before = server.state("fill")
-    assert before["left"] == server.versions
-    began = time.monotonic()
-    with open(os.path.join(home, "output"), "w+b") as output:
-        child = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output)
-        # With all children that it waited for.
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = status
-        wall = time.monotonic() - began
-        output.seek(0)
-        said = output.read()[-2_000:].decode(errors="replace")
+    took = run(command, home)
     after = server.state()
-    calls = sum(after["calls"].values())
-    result = {
-        "wall": wall,
-        "cpu": used.ru_utime + used.ru_stime,
-        "memory": used.ru_maxrss / 1024,
-        "calls": calls,
-        "server": (after["cpu_seconds"] - before["cpu_seconds"]) / wall,
+    result = took | {
+        "calls": sum(after["calls"].values()),
+        "server": (after["cpu_seconds"] - before["cpu_seconds"]) / took["wall"],
         "left": after["left"],
     }
-    if status or after["left"]:
-        print(f"{name} failed with {status}: {said}", after["calls"], file=sys.stderr)
+    if took["status"] or after["left"]:
+        print(f"{name} failed with {took['status']}: {took['said']}", after["calls"], file=sys.stderr)
     row(name, result)
     return result
 
@@ -119,7 +81,7 @@ def head(versions):
 def main():
     home = tempfile.mkdtemp(dir=TOOLS)
     tools = os.path.join(TOOLS, "venv", "bin")
-    server = Server(int(VERSIONS))
+    server = fill(int(VERSIONS))
     head(VERSIONS)
     ours = lambda: measure(server, "ours", [CLIENT, server.endpoint, BUCKET], home)
     # Ours runs between the others: whatever else the machine does meets all of them.
@@ -139,21 +101,18 @@ def main():
         print(f"  {name}: {it['wall'] / best['wall']:.1f} x, {it['cpu'] / best['cpu']:.1f} x")
 
     many = 10 * int(VERSIONS)
-    server = Server(many)
+    server = fill(many)
     head(many)
     large = measure(server, "ours", [CLIENT, server.endpoint, BUCKET], home)
     server.end()
 
-    asked = {
+    conclude({
         "20 x the aws cli's loop": peers["aws cli"]["wall"] >= 20 * best["wall"],
         "2 x s5cmd in wall time": peers["s5cmd"]["wall"] >= 2 * best["wall"],
         "5 x s5cmd in CPU": peers["s5cmd"]["cpu"] >= 5 * best["cpu"],
         "less than 100 MB for ten times as many": large["memory"] < 100,
         "nothing left by ours": all(it["left"] == 0 for it in [*runs, large]),
-    }
-    for name, is_so in asked.items():
-        print(f"{'yes' if is_so else 'NO '}  {name}")
-    sys.exit(not all(asked.values()))
+    })
 
 
 main()

@@ -1,6 +1,7 @@
 //! The bucket: keys as Firehose names them, over four hours, with two versions each.
 
 use super::http::{Answer, Request};
+use super::served::cpu_seconds;
 use std::collections::BTreeMap;
 
 /// Versions of a key, newest first: in front of them stands the delete marker, where somebody added one.
@@ -106,22 +107,11 @@ impl Bucket {
 
     fn state(&self) -> Answer {
         let left: usize = self.held.iter().map(|held| held.count_ones() as usize).sum();
-        // User and system time, in hundredths of a second.
-        let used = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let used: u64 = used
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum();
         let calls: Vec<String> =
             self.calls.iter().map(|(name, count)| format!("\"{name}\": {count}")).collect();
         found(format!(
             "{{\"left\": {left}, \"cpu_seconds\": {}, \"calls\": {{{}}}}}",
-            used as f64 / 100.0,
+            cpu_seconds(),
             calls.join(", ")
         ))
     }

@@ -1,12 +1,11 @@
 //! As much of HTTP/1.1 as S3's clients speak.
 
 use super::bucket::Bucket;
+use super::served::Connection;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// One request.
 pub struct Request {
@@ -32,10 +31,8 @@ pub struct Answer {
 }
 
 /// Answers one request after the other, each after its time.
-pub async fn serve(mut stream: TcpStream, bucket: Rc<RefCell<Bucket>>, latency: Duration) {
-    let _ = stream.set_nodelay(true);
-    let mut buffer = Vec::new();
-    while let Some(request) = read(&mut stream, &mut buffer).await {
+pub async fn serve(mut connection: Connection, bucket: Rc<RefCell<Bucket>>, latency: Duration) {
+    while let Some(request) = read(&mut connection).await {
         let is_ours = request.path.starts_with("-/");
         if !is_ours {
             tokio::time::sleep(latency).await;
@@ -51,46 +48,22 @@ pub async fn serve(mut stream: TcpStream, bucket: Rc<RefCell<Bucket>>, latency: 
         if request.method != "HEAD" {
             all.extend_from_slice(&answer.body);
         }
-        if stream.write_all(&all).await.is_err() {
+        if connection.send(&all).await.is_none() {
             return;
         }
     }
 }
 
 /// The next request. `None` where the connection ends.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
-    let end = loop {
-        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        more(stream, buffer).await?;
-    };
-    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-    let header = |name: &str| {
-        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
-    };
-    let length: usize = header("content-length").and_then(|it| it.parse().ok()).unwrap_or_default();
-    if header("expect").is_some() {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
-    }
-    while buffer.len() < end + length {
-        more(stream, buffer).await?;
-    }
-    let body = String::from_utf8_lossy(&buffer[end..end + length]).into_owned();
-    buffer.drain(..end + length);
+async fn read(connection: &mut Connection) -> Option<Request> {
+    let head = connection.next().await?;
+    let body = String::from_utf8_lossy(connection.body()).into_owned();
     let mut line = head.lines().next()?.split(' ');
     let (method, target) = (line.next()?.to_owned(), line.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let query = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
     Some(Request { method, path: decoded(path.trim_start_matches('/')), query, body })
-}
-
-async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    buffer.reserve(64 * 1_024);
-    let read = stream.read_buf(buffer).await.ok()?;
-    (read > 0).then_some(())
 }
 
 fn decoded(text: &str) -> String {

@@ -7,30 +7,18 @@
 
 mod bucket;
 mod http;
+#[path = "../../served.rs"]
+mod served;
 
 use bucket::Bucket;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::task::LocalSet;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).map(|it| it.parse::<u64>());
     let versions = arguments.next().unwrap_or(Ok(100_000))?;
     let latency = Duration::from_millis(arguments.next().unwrap_or(Ok(20))?);
     let bucket = Rc::new(RefCell::new(Bucket::new(versions.try_into()?)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("http://{}", listener.local_addr()?);
-        std::thread::spawn(|| {
-            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-            std::process::exit(0);
-        });
-        loop {
-            let (stream, _) = listener.accept().await?;
-            tokio::task::spawn_local(http::serve(stream, bucket.clone(), latency));
-        }
-    })
+    served::serve(|connection| http::serve(connection, bucket.clone(), latency))
 }

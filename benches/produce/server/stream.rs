@@ -1,5 +1,6 @@
 //! The stream: what it takes, and what it says to that.
 
+use super::served::cpu_seconds;
 use md5::{Digest, Md5};
 use serde::Deserialize;
 use serde_json::json;
@@ -72,9 +73,8 @@ impl Stream {
     }
 
     pub fn state(&self) -> Vec<u8> {
-        let cpu_seconds = cpu_seconds().unwrap_or_default();
         let Stream { taken, refused, calls, .. } = self;
-        json!({"taken": taken, "refused": refused, "calls": calls, "cpu_seconds": cpu_seconds})
+        json!({"taken": taken, "refused": refused, "calls": calls, "cpu_seconds": cpu_seconds()})
             .to_string()
             .into_bytes()
     }
@@ -88,12 +88,4 @@ fn all_taken(count: usize) -> Vec<u8> {
     let record = |number: usize| json!({"SequenceNumber": sequence(number as u64), "ShardId": format!("shardId-{:012}", number % 4)});
     let records: Vec<_> = (0..count).map(record).collect();
     json!({"FailedRecordCount": 0, "Records": records}).to_string().into_bytes()
-}
-
-/// User and system time of this process, which Linux counts in hundredths of a second.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    let ticks: f64 = fields.next()?.parse::<f64>().ok()? + fields.next()?.parse::<f64>().ok()?;
-    Some(ticks / 100.0)
 }
