@@ -27,7 +27,7 @@ Examples:
 
 Exit codes:
   0 done, also when nothing had to change   5 refused: needs consent, or belongs to somebody else
-  1 failed otherwise                        6 no such environment
+  1 failed otherwise                        6 no such environment, or no reaper
   2 bad input, nothing was called           7 time ran out, the operation goes on
   3 credentials or permissions              8 gone, but leftovers are named
   4 deployment failed, cause printed        130, 143 ended by SIGINT, SIGTERM
@@ -174,6 +174,20 @@ impl Verb {
         )
     }
 
+    /// Whether it follows data for whoever looks at it: what it began ends with it. An operation on a stack goes on
+    /// without anybody.
+    pub fn ends_with_terminal(&self) -> bool {
+        matches!(
+            self,
+            Verb::Produce(_)
+                | Verb::Consume(_)
+                | Verb::Results(_)
+                | Verb::Logs(_)
+                | Verb::Smoke(_)
+                | Verb::Watch(_)
+        )
+    }
+
     /// As it is typed.
     pub fn name(&self) -> &'static str {
         match self {
@@ -249,7 +263,7 @@ pub struct Up {
     /// Where the processor's code comes from.
     #[command(flatten)]
     pub processor: Processor,
-    /// Execute exactly this plan (of `plan --output json`), with its options, or refuse if the world has moved
+    /// Execute exactly this plan (of `plan --output json`; name its --env again), with its options, or refuse if the world has moved
     #[arg(long, value_name = "FILE")]
     pub plan: Option<String>,
     /// Change the function's code and nothing else, without CloudFormation (ephemeral environments)

@@ -52,6 +52,8 @@ pub enum Event {
     Resource(ResourceEvent),
     /// A look at the operation failed (throttled, lost network): it is looked at again.
     PollFailed { reason: String, retry_seconds: f64 },
+    /// An object that is followed can't be read to its end, and why: what could be read of it was written.
+    ObjectDamaged { object: String, reason: String },
     /// The credentials were no longer good and have been read anew.
     CredentialsRenewed,
     /// This machine slept, or was stopped, for so long; the operation went on.
@@ -113,14 +115,27 @@ pub enum Event {
     LeftoverRemoved { service: String, name: String },
     /// Something bears a name of the environment's and isn't its own: it is left alone.
     NotOurs { service: String, name: String, because: String },
+    /// `down --keep-data` found no data: there is no such bucket.
+    NothingToKeep { bucket: String },
+    /// A function that was deleted may write its last log lines until so many seconds from now, and with them make this
+    /// log group anew: it is looked for once more then.
+    LastLines { group: String, seconds: f64 },
     /// Somebody brought the environment up again while it was torn down: that is left alone.
     BroughtUpAgain { stack: String, stack_id: String },
     /// Processors' zips that no environment uses any more were removed; with the last environment, their bucket too.
     ArtifactsRemoved { bucket: String, zips: u64, bucket_removed: bool },
     /// How far the producer is.
     Producing(Produced),
+    /// The stream has taken no record for so many seconds, for this reason. What it refuses is sent again. Told once it
+    /// lasts, and again where the reason changes.
+    RecordsRefused { stream: String, reason: String, seconds: f64 },
     /// How far the consumer is.
     Consuming(Consumed),
+    /// No read of a shard, or of the stream's list of them, has worked for so many seconds, for this reason. It is read
+    /// again and again. Told once it lasts, and again where the reason changes.
+    ReadsFailing { what: String, reason: String, seconds: f64 },
+    /// They work again.
+    ReadsWork { what: String },
     /// What the consumer has counted so far.
     Counted(Box<Statistics>),
     /// A shard was split or merged, and has been read to its end: its children are read from now on.
@@ -311,7 +326,7 @@ pub struct Due {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reckoning {
-    /// All whose time was over.
+    /// All whose time was over and that were to be torn down.
     pub due: usize,
     /// They are gone.
     pub reaped: usize,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`error`] | every way to end other than well, and its exit code |
 //! | [`files`] | files that are written whole, or not at all |
-//! | [`signals`] | SIGINT and SIGTERM, counted |
+//! | [`signals`] | SIGINT, SIGTERM and SIGHUP, counted |
 //! | [`clock`] | what time it is |
 //! | [`cli`] | what was typed |
 //! | [`environment`] | every physical name and tag |

@@ -1,19 +1,9 @@
 //! Parse, run, exit code. Started by Lambda, this program is the reaper's function, and nothing was typed.
 
+#![forbid(unsafe_code)]
+
 use clap::Parser;
 use kinesis_stack::{cli::Cli, commands, reaper::runtime::Runtime, report};
-
-/// The loader calls it before `main`: right before that the standard library opens `/dev/null` where stdout is closed.
-#[used]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
-static BEFORE_MAIN: extern "C" fn() = look_at_stdout;
-
-extern "C" fn look_at_stdout() {
-    if rustix::io::fcntl_getfd(std::io::stdout()) == Err(rustix::io::Errno::BADF) {
-        report::stdout_is_closed();
-    }
-}
 
 fn main() {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -116,7 +116,10 @@ Examples:
   kinesis-stack results --format csv > trades.csv
   kinesis-stack results --where stockId=AAPL --columns id,price --sum
   kinesis-stack results --errors                 what could not be transformed, and why
-  kinesis-stack results download rows/"
+  kinesis-stack results download rows/
+
+An object that can't be read to its end is an error (exit code 1), once all that can be
+read is printed."
 )]
 pub struct Results {
     /// What to do besides.
@@ -129,7 +132,7 @@ pub struct Results {
     #[arg(long, value_name = "N")]
     pub wait: Option<String>,
     /// How long to wait at most
-    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    #[arg(long, value_name = "DURATION", default_value = "10m", requires = "wait")]
     pub timeout: String,
     /// Only these fields, in this order
     #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
@@ -205,4 +208,20 @@ pub struct Watch {
     /// How often to look at the bucket and the logs; with --output json also how often a line is printed
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub every: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+    use clap::Parser;
+    use clap::error::ErrorKind;
+
+    #[test]
+    fn results_waits_no_time_where_it_waits_for_no_rows() {
+        let parsed = |words: &[&str]| Cli::try_parse_from([&["kinesis-stack", "results"], words].concat());
+        assert!(parsed(&["--wait", "1", "--timeout", "3s"]).is_ok() && parsed(&[]).is_ok());
+        let error = parsed(&["--timeout", "3s"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        assert!(error.to_string().contains("--wait"), "{error}");
+    }
 }

@@ -37,7 +37,7 @@ Examples:
   kinesis-stack extend 2h --env pr-42          two hours more than it had
   kinesis-stack extend none --env pr-42        it no longer ends by itself")]
 pub struct Extend {
-    /// How much longer: 1m to 365d, or none. Run twice, it adds twice
+    /// How much longer: 1m to 365d, or none. Run twice, it adds twice; what never ends is refused
     #[arg(value_name = "DURATION")]
     pub by: String,
     /// Stop watching after this long; the operation goes on

@@ -1,10 +1,11 @@
-//! Whose a bucket is, and what its keys are. S3 answers HEAD without a body, so a refusal has no code: it can be another account's
+//! Whose a bucket is, what it is tagged with, and what its keys are. S3 answers HEAD without a body, so a refusal has no code: it can be another account's
 //! bucket, a missing permission, or credentials that have expired. A GET that the same permission allows tells.
 
 use super::{Clients, fault};
 use anyhow::Result;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::types::EncodingType;
+use std::collections::BTreeMap;
 
 /// What became of a look at a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,48 @@ pub async fn whose(s3: &aws_sdk_s3::Client, bucket: &str, account: &str, doing: 
         Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(Bucket::Foreign),
         Err(error) => Err(fault::explain(error, doing)),
     }
+}
+
+/// Why nobody knows what a bucket is tagged with. Each is an error of its own, for whom it is one.
+#[derive(Debug)]
+pub enum Unread {
+    /// It belongs to another account.
+    Foreign(anyhow::Error),
+    /// It belongs to this account, and the caller lacks a permission.
+    Denied(anyhow::Error),
+    /// Neither: a service in trouble, or credentials that aren't good.
+    Failed(anyhow::Error),
+}
+
+impl From<Unread> for anyhow::Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Foreign(error) | Unread::Denied(error) | Unread::Failed(error) => error,
+        }
+    }
+}
+
+/// The tags of a bucket that has to belong to this account: empty where it bears none, `None` where it isn't there.
+/// `doing` completes the sentence "cannot …".
+pub async fn tags(
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    account: &str,
+    doing: &str,
+) -> Result<Option<BTreeMap<String, String>>, Unread> {
+    let error = match s3.get_bucket_tagging().bucket(bucket).expected_bucket_owner(account).send().await {
+        Ok(answer) => return Ok(Some(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())),
+        Err(error) if fault::has_no_tags(&error) => return Ok(Some(BTreeMap::new())),
+        Err(error) if fault::is_missing(&error) => return Ok(None),
+        Err(error) => error,
+    };
+    // To callers of its own account S3 names what they lack.
+    let unread = match (fault::is_forbidden(&error), fault::names_permission(&error)) {
+        (true, false) => Unread::Foreign,
+        (true, true) => Unread::Denied,
+        _ => Unread::Failed,
+    };
+    Err(unread(fault::explain(error, doing)))
 }
 
 /// A listing of a bucket's objects that has to belong to this account. Its keys, and prefixes, are to be read by [`key`].

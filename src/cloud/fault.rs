@@ -1,12 +1,15 @@
 //! Turns what the SDK says of a failed call into one of our kinds. The one place that matches error text.
 
-use super::credentials::ProfileError;
-use super::reason::{Denial, Policy, Reason};
-use crate::error::{Error, Kind};
+mod explain;
+
+pub use explain::{explain, is_of_busy_name, passes, passes_by_an_answer, said_by_a_try};
+
+use super::reason::Reason;
+use crate::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use std::error::Error as StdError;
+use aws_smithy_types::retry::ErrorKind;
 
 /// Codes that mean: not now, but again later.
 const THROTTLES: &[&str] = &[
@@ -18,6 +21,7 @@ const THROTTLES: &[&str] = &[
     "ProvisionedThroughputExceededException",
     "SlowDown",
     "RequestThrottled",
+    "KMSThrottlingException",
 ];
 
 /// S3's code for a bucket that somebody else makes or removes right now, or whose name was given up a moment ago: that
@@ -57,201 +61,6 @@ const PERMISSIONS: &[&str] = &[
     "AllAccessDisabled",
     "Forbidden",
 ];
-
-/// Goes with an error that may pass by itself.
-#[derive(Debug)]
-struct Passing {
-    answered: bool,
-}
-
-impl std::fmt::Display for Passing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("it may pass by itself")
-    }
-}
-
-impl StdError for Passing {}
-
-/// Whether the same call may go through later, of an error that [`explain`] made.
-pub fn passes(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Passing>().is_some()
-}
-
-/// Whether that is because of a service's answer, and not because there was none.
-pub fn passes_by_an_answer(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Passing>().is_some_and(|it| it.answered)
-}
-
-/// Whether it is because a bucket's name was given up a moment ago: that lasts longer than any other trouble.
-pub fn is_of_busy_name(error: &anyhow::Error) -> bool {
-    Error::of(error).cause.is_some_and(|cause| cause.starts_with(BUSY))
-}
-
-/// What a failed call amounts to. `doing` completes the sentence "cannot …".
-pub fn explain<E>(error: SdkError<E, HttpResponse>, doing: &str) -> anyhow::Error
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let passing = is_transient(&error).then(|| Passing { answered: error.raw_response().is_some() });
-    let explained = explained(error, doing);
-    match passing {
-        Some(passing) => anyhow::Error::new(passing).context(explained),
-        None => explained.into(),
-    }
-}
-
-fn explained<E>(error: SdkError<E, HttpResponse>, doing: &str) -> Error
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let message = format!("cannot {doing}");
-    if let Some(service) = error.as_service_error() {
-        let code = service.code().unwrap_or_default();
-        // A HEAD has no body, so no code either: only the status tells.
-        let code = match (code, status) {
-            ("", Some(403)) => "Forbidden",
-            (code, _) => code,
-        };
-        let text = service.message().unwrap_or_default();
-        let cause = match text {
-            "" => format!("{code} (HTTP {})", status.unwrap_or_default()),
-            text => format!("{code}: {text}"),
-        };
-        let failed = of_code(code, text, message).because(cause);
-        return match status.filter(|_| failed.remedies.is_empty()) {
-            Some(500..) => failed.remedy("The service is in trouble: run it again in a minute."),
-            _ => failed,
-        };
-    }
-    let chain = chain(&error);
-    // The SDK has no variant for it: a missing credential is a failed dispatch or construction with this text.
-    if chain.contains("credential") || chain.contains("identity") {
-        return without_credentials(&error, message);
-    }
-    let failed = Error::new(Kind::Failed, message).because(chain);
-    match is_transient(&error) {
-        true => failed.remedy("Look at the network and the proxy, then run it again."),
-        false => failed,
-    }
-}
-
-fn of_code(code: &str, text: &str, message: String) -> Error {
-    if is_clock(code, text) {
-        Error::new(Kind::Credentials, message)
-            .remedy("This machine's clock and AWS' differ by too much: set the clock, and run it again.")
-    } else if code == "OptInRequired" {
-        Error::new(Kind::Credentials, message).remedy(
-            "The account isn't signed up for the service in this region: enable the region, or choose another with --region.",
-        )
-    } else if is_of_credentials(code) {
-        Error::new(Kind::Credentials, message).remedy(
-            "Renew the credentials (aws sso login), or choose others with --profile, and run it again.",
-        )
-    } else if PERMISSIONS.contains(&code) {
-        let error = Error::new(Kind::Credentials, message);
-        match Reason::of(text, "") {
-            Reason::NotAuthorized(denial) => error.remedy(denied(&denial, false)),
-            Reason::ExplicitDeny(denial) => error.remedy(denied(&denial, true)),
-            _ => error.remedy("Ask for the permission that is named above, or choose another --profile."),
-        }
-    } else if THROTTLES.contains(&code) {
-        Error::new(Kind::Failed, message).remedy("AWS is throttling this account: run it again in a minute.")
-    } else {
-        Error::new(Kind::Failed, message)
-    }
-}
-
-/// A signature that is too old or too new. The same codes are used for one that is wrong.
-fn is_clock(code: &str, text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    matches!(code, "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture")
-        || ["signature expired", "signature not yet current"].iter().any(|part| text.contains(part))
-}
-
-/// Who can do something about a refusal, which is seldom whoever reads it.
-fn denied(denial: &Denial, explicit: bool) -> String {
-    let action = denial.action.as_deref().unwrap_or("this action");
-    let who = denial.principal.as_deref().unwrap_or("the caller");
-    let on = denial.resource.as_ref().map(|resource| format!(" on {resource}")).unwrap_or_default();
-    let owner = match denial.policy {
-        Policy::Scp | Policy::Rcp => "a policy of the organization, which only its administrators can change",
-        Policy::Boundary => "the permissions boundary of the caller, which limits what its policies can give",
-        Policy::Session => {
-            "the policy of this session, given when it began: begin another, with a wider policy or with none"
-        }
-        Policy::Endpoint => "the policy of the VPC endpoint that the call went through",
-        Policy::Resource if explicit => "the policy on the resource itself, which its owner can change",
-        Policy::PublicAccess => "S3's block on public access",
-        _ if explicit => "an explicit deny in some policy, which no further permission outweighs",
-        _ => return format!("Have {action}{on} allowed to {who}, or choose another --profile."),
-    };
-    format!("{action}{on} is refused to {who} by {owner}.")
-}
-
-/// No credentials, or none that could be made: each of the SDK's ways has its own next step.
-fn without_credentials(error: &(dyn StdError + 'static), message: String) -> Error {
-    let profile = causes(error).find_map(|cause| cause.downcast_ref::<ProfileError>());
-    let option = profile.map(|it| format!(" --profile {}", it.profile)).unwrap_or_default();
-    let cause = said(error, &["dispatch failure", "other", "an error occurred while loading credentials"]);
-    let text = cause.to_ascii_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    let failed = Error::new(Kind::Credentials, message);
-    if says(&["io error", "connect error", "timed out", "timeout"]) {
-        return failed.because(cause).remedy(
-            "Whoever gives the credentials couldn't be reached: look at the network, the proxy and AWS_CA_BUNDLE.",
-        );
-    }
-    let Some(it) = profile else {
-        let failed = failed.because(cause);
-        // Without a profile, the role is that of a web identity, as in a pipeline.
-        if says(&["assumerolewithwebidentity", "webidentitytoken: an error"]) {
-            return failed.remedy(
-                "The role of AWS_ROLE_ARN has to trust the pipeline's identity provider, for this repository and branch.",
-            );
-        }
-        return failed
-            .remedy("Log in (aws sso login), set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-            .remedy("Or use --local: the local cloud needs no credentials.");
-    };
-    if let Some(serial) = &it.mfa_serial {
-        let because =
-            format!("the profile `{}` asks for MFA ({serial}), and the AWS SDK for Rust can't", it.profile);
-        return failed.because(format!("{because}: {cause}")).remedy(match it.role_arn {
-            Some(_) => format!(
-                "Let the aws cli ask, then run it without --profile: `eval \"$(aws configure export-credentials{option} --format env)\"`"
-            ),
-            None => format!(
-                "Export the keys that `aws sts get-session-token{option} --serial-number {serial} --token-code …` gives."
-            ),
-        });
-    }
-    let failed = failed.because(cause.clone());
-    if let Some(defined) = &it.defined {
-        return failed.remedy(match defined.is_empty() {
-            true => format!(
-                "There is no profile `{0}`, nor any other: make one with `aws configure sso --profile {0}`.",
-                it.profile
-            ),
-            false => format!(
-                "There is no profile `{}`; choose with --profile: {}.",
-                it.profile,
-                defined.join(", ")
-            ),
-        });
-    }
-    if it.sso {
-        return failed.remedy(format!(
-            "The login has expired, or there was none: `aws sso login{option}`, then run it again."
-        ));
-    }
-    match &it.role_arn {
-        Some(role) => failed.remedy(format!(
-            "The role {role} can't be assumed: its trust policy has to name the caller, and the caller needs sts:AssumeRole on it."
-        )),
-        None => failed.remedy(format!("Mend the profile `{}`, or choose another with --profile.", it.profile)),
-    }
-}
 
 /// Whether a service's answer says that the credentials, which were good once, aren't any more.
 pub fn says_expired(response: &HttpResponse) -> bool {
@@ -321,8 +130,19 @@ where
     E: ProvideErrorMetadata,
 {
     match error {
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::TimeoutError(_) => true,
+        // Cut off on its way, or not in a form of AWS': then its status tells.
+        SdkError::ResponseError(answer) => {
+            let status = answer.raw().status().as_u16();
+            answer.raw().body().bytes().is_none()
+                || !(300..500).contains(&status)
+                || [408, 429].contains(&status)
+        }
+        // What the connector gives a kind of its own is a connection that was closed before the answer.
+        SdkError::DispatchFailure(failure) => {
+            let other = failure.as_connector_error().and_then(|error| error.as_other());
+            failure.is_io() || failure.is_timeout() || other == Some(ErrorKind::TransientError)
+        }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             // 501 means never: an emulator's word for what it doesn't have.
@@ -342,6 +162,11 @@ where
     let code = error.as_service_error().and_then(|service| service.code());
     code.is_some_and(|code| THROTTLES.contains(&code))
         || error.raw_response().is_some_and(|response| response.status().as_u16() == 429)
+}
+
+/// Whether a reason, which begins with its code, is that there were too many calls or records.
+pub fn is_of_throttling(reason: &str) -> bool {
+    THROTTLES.contains(&reason.split([':', ' ']).next().unwrap_or_default())
 }
 
 /// Whether S3's answer says that there were too many calls: a 503, whatever its code.
@@ -464,40 +289,16 @@ pub fn is_no_changes(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
 
-/// Whether a change set failed because a validation or a hook refused it, which only DescribeEvents explains.
+/// Whether a change set, or a whole operation, failed because a validation or a hook refused it, which only
+/// DescribeEvents explains.
 pub fn is_failed_validation(reason: &str) -> bool {
-    reason.contains("AWS::EarlyValidation") || reason.contains("hook(s)/validation failed")
+    const TEXTS: &[&str] = &["AWS::EarlyValidation", "hook(s)/validation failed", "Call DescribeEvents"];
+    TEXTS.iter().any(|text| reason.contains(text))
 }
 
 /// Whether a bucket couldn't be deleted because something lies in it.
 pub fn is_bucket_not_empty(reason: &str) -> bool {
     reason.contains("BucketNotEmpty") || reason.contains("bucket you tried to delete is not empty")
-}
-
-/// An error and all its causes.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
-}
-
-/// An error and all its causes, without saying anything twice.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    said(error, &[])
-}
-
-/// The same without what says nothing.
-fn said(error: &(dyn StdError + 'static), nothing: &[&str]) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for text in causes(error).map(ToString::to_string) {
-        if !nothing.contains(&text.as_str()) && parts.last().is_none_or(|last| !last.contains(&text)) {
-            parts.push(text);
-        }
-    }
-    parts.join(": ")
 }
 
 #[cfg(test)]

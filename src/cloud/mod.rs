@@ -9,6 +9,7 @@ pub mod paced;
 pub mod reason;
 pub mod regions;
 pub mod renewal;
+pub mod tries;
 
 use crate::error::{Error, Kind};
 use crate::event::Reporter;

@@ -16,8 +16,8 @@ impl Session {
     pub(super) async fn consume(&self, typed: &cli::Consume) -> Result<u8> {
         let options = options(typed, self.printer.look().output)?;
         let began = Instant::now();
-        let (context, _cloud) = self.require().await?;
-        let stack = inspect::require(&context).await?;
+        let (context, _cloud) = self.unless_told_to_stop(self.require()).await?;
+        let stack = self.unless_told_to_stop(inspect::require(&context)).await?;
         let stream = inspect::output(&stack, "StreamName")?;
         let consumption = data::consume(&context, &stream, &options, &mut report::stdout()).await?;
         self.done(Done {

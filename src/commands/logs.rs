@@ -15,8 +15,9 @@ impl Session {
     pub(super) async fn logs(&self, typed: &cli::Logs) -> Result<u8> {
         let cli::Logs { since, follow, poll, grep, errors } = typed;
         let since = read("--since", since, value::positive_duration)?;
-        let (context, _cloud) = self.require().await?;
-        let groups = LogGroup::of(&inspect::require(&context).await?)?;
+        let (context, _cloud) = self.unless_told_to_stop(self.require()).await?;
+        let stack = self.unless_told_to_stop(inspect::require(&context)).await?;
+        let groups = LogGroup::of(&stack)?;
         let wish = LogsWish {
             since: logs::since(context.clock.now(), since),
             follows: *follow,

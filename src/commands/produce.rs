@@ -14,8 +14,8 @@ impl Session {
     pub(super) async fn produce(&self, typed: &cli::Produce) -> Result<u8> {
         let options = options(typed)?;
         let began = Instant::now();
-        let (context, _cloud) = self.require().await?;
-        let stack = inspect::require(&context).await?;
+        let (context, _cloud) = self.unless_told_to_stop(self.require()).await?;
+        let stack = self.unless_told_to_stop(inspect::require(&context)).await?;
         let stream = inspect::output(&stack, "StreamName")?;
         let stop = async {
             self.signals.heard(1).await;
@@ -23,6 +23,9 @@ impl Session {
         let produced =
             data::produce(&context.clients.kinesis, &stream, options, context.reporter.as_ref(), stop)
                 .await?;
+        if let Some(lost) = self.signals.last().and_then(|kind| data::lost_by_a_stop(&produced, kind)) {
+            return Err(lost.into());
+        }
         self.done(Done {
             command: "produce".to_owned(),
             stack: Some(stack.name),

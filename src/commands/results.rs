@@ -4,7 +4,7 @@ use super::Session;
 use crate::cli::{self, Output};
 use crate::data::{Filter, ResultsQuery, View};
 use crate::environment::{ERRORS_PREFIX, ROWS_PREFIX};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::event::{Done, Event};
 use crate::settings::{read, read_optional, value};
 use crate::stack::{Context, inspect, state::Stack};
@@ -41,19 +41,25 @@ impl Session {
             sum: *sum,
             failures: *errors,
         };
-        let (context, _cloud) = self.require().await?;
-        let (_, query) = query(&context, if *errors { ERRORS_PREFIX } else { ROWS_PREFIX }).await?;
+        let (context, _cloud) = self.unless_told_to_stop(self.require()).await?;
+        let prefix = if *errors { ERRORS_PREFIX } else { ROWS_PREFIX };
+        let (_, query) = self.unless_told_to_stop(query(&context, prefix)).await?;
         let wait = wait.map(|rows| (rows, timeout));
         let stop = async {
             self.signals.heard(1).await;
         };
         let mut out = report::stdout_for(look.stdout_is_terminal);
         let read = data::show(&context, &query, &view, wait, *follow, &mut out, stop).await?;
+        let failure = read.failure();
         context.reporter.tell(&match errors {
             true => Event::FailuresRead(read.into()),
             false => Event::RowsRead(read.into()),
         });
-        Ok(self.signals.last().map_or(0, Kind::exit_code))
+        let heard = self.signals.last();
+        match failure {
+            Some(failure) => Err(Error { kind: heard.unwrap_or(failure.kind), ..failure }.into()),
+            None => Ok(heard.map_or(0, Kind::exit_code)),
+        }
     }
 
     async fn download(&self, typed: &cli::Download) -> Result<u8> {

@@ -19,8 +19,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 const REDRAW: Duration = Duration::from_secs(1);
 /// How often the stack's state is asked for, which costs nothing.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
-/// The first snapshot waits so long at most for a source that hasn't answered yet.
-const FIRST_SNAPSHOT: Duration = Duration::from_secs(10);
 
 impl Session {
     pub(super) async fn watch(&self, typed: &cli::Watch) -> Result<u8> {
@@ -32,8 +30,9 @@ impl Session {
         }
         // What is told on the way must not be written across the board.
         let (reporter, notes) = Muted::before(self.printer.reporter());
-        let (context, _cloud) = self.require_telling(reporter).await?;
-        let (stack, identity) = tokio::try_join!(inspect::require(&context), context.clients.identity())?;
+        let (context, _cloud) = self.unless_told_to_stop(self.require_telling(reporter)).await?;
+        let asked = async { tokio::try_join!(inspect::require(&context), context.clients.identity()) };
+        let (stack, identity) = self.unless_told_to_stop(asked).await?;
         let region = context.clients.region.clone();
         let targets = Targets::new(&context.environment, &stack.outputs, &identity.account, &region);
         let board = Board::new(Subject {
@@ -149,14 +148,7 @@ async fn snapshots(
     every: Duration,
 ) -> Result<u8> {
     let mut seen = Snapshots::default();
-    let first = sleep(FIRST_SNAPSHOT);
-    tokio::pin!(first);
-    while !board.is_complete() {
-        tokio::select! {
-            Some(observation) = told.recv() => board.take(observation),
-            () = &mut first => break,
-        }
-    }
+    watch::begin(&mut board, &mut told, every).await;
     let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

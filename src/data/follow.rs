@@ -37,6 +37,9 @@ pub(super) async fn follow(context: &Context, reader: &mut RowReader<'_>) -> Res
         let before = seen.len();
         let looked = look(context, reader, after, &mut seen).await;
         reader.catch_up()?;
+        for (object, reason) in reader.damaged.drain(..) {
+            context.reporter.tell(&Event::ObjectDamaged { object, reason });
+        }
         if seen.len() > before {
             // Objects come in bursts: the next are likely to be near.
             backoff.reset();

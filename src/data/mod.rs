@@ -37,7 +37,7 @@ pub use failed::FailedRecord;
 pub use filter::Filter;
 pub(crate) use format::{escape, spell_controls};
 pub use objects::{Landed, ResultsQuery, list};
-pub use produce::{Lines, ProduceOptions, Source, TradeField, produce};
+pub use produce::{Lines, ProduceOptions, Source, TradeField, lost_by_a_stop, produce};
 pub use results::{ResultsSummary, View};
 pub use show::show;
 pub use trade::{Trade, TradeType, Trades};

@@ -22,10 +22,11 @@ pub(in crate::data) use batch::RECORDS_PER_CALL;
 use super::pace::Pace;
 use crate::cli::Load;
 use crate::cloud::fault;
+use crate::cloud::tries::{Failing, News, Tries};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Percentiles, Produced, Reporter};
 use anyhow::Result;
-use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
+use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsOutput};
 use batch::{Batch, Call, Record};
 use flow::{Flow, Outcome};
 use futures_util::StreamExt;
@@ -65,11 +66,12 @@ pub struct ProduceOptions {
 /// a stop nothing new is made, and what is under way or was refused has 7 seconds to get there.
 ///
 /// In every sum that ends it, `sent + lost` is the number of records made. What is returned has lost none, except
-/// after a stop that a call outlived: what became of its records is not known.
+/// after a stop: what the stream went on refusing, and what was in a call that outlived the stop. What became of the
+/// latter is not known. [`lost_by_a_stop`] makes an error of it.
 ///
 /// # Errors
-/// At once where the stream refuses for good (it is not there, no permission). With [`Kind::Failed`] where it
-/// accepted nothing for 5 minutes. With [`Kind::BadInput`] where a line can't be sent: those before it are. The last
+/// At once where the stream refuses for good (it is not there, no permission, a proxy that lets nothing through). With
+/// [`Kind::Failed`] where it accepted nothing for 5 minutes. With [`Kind::BadInput`] where a line can't be sent: those before it are. The last
 /// [`Event::Producing`] tells the sum in these cases too.
 pub async fn produce(
     kinesis: &aws_sdk_kinesis::Client,
@@ -78,10 +80,10 @@ pub async fn produce(
     reporter: &dyn Reporter,
     stop: impl Future<Output = ()>,
 ) -> Result<Produced> {
-    let start = Instant::now();
+    let (start, tries) = (Instant::now(), Tries::default());
     let ProduceOptions { source, records, rate, shape, duration, ordered } = options;
     let mut producer = Producer {
-        caller: Caller { kinesis, stream },
+        caller: Caller { kinesis, stream, tries: &tries },
         reporter,
         start,
         pace: Pace::new(records, rate, duration).shaped(shape),
@@ -99,7 +101,9 @@ pub async fn produce(
     let mut produced = producer.so_far(None);
     produced.lost = producer.pace.made() - produced.sent;
     reporter.tell(&Event::Producing(produced.clone()));
-    outcome?;
+    if let Err(error) = outcome {
+        return Err(broken_off(&error, &produced).into());
+    }
     match (producer.gave_up, producer.trouble) {
         (Some(reason), _) => Err(given_up(stream, &produced, reason).into()),
         (None, Some(trouble)) => Err(broken_off(&trouble, &produced).into()),
@@ -137,6 +141,8 @@ enum Queue {
 struct Caller<'a> {
     kinesis: &'a aws_sdk_kinesis::Client,
     stream: &'a str,
+    /// How the calls go.
+    tries: &'a Tries,
 }
 
 /// A call that came back.
@@ -191,7 +197,10 @@ impl Producer<'_> {
                     self.pace.put_back(self.queue.forget_unsent());
                 }
                 () = sleep_until(drained_by.unwrap_or(self.start)), if drained_by.is_some() => return Ok(()),
-                _ = ticks.tick() => self.tell_progress(&mut told),
+                _ = ticks.tick() => {
+                    self.tell_refusals();
+                    self.tell_progress(&mut told);
+                }
                 Some(answered) = calls.next(), if !calls.is_empty() => self.settle(answered?),
                 () = self.supply.ready(), if is_dry => {}
                 () = sleep_until(later(self.start, wake)), if has_room && wake.is_some() => {}
@@ -285,11 +294,24 @@ impl Producer<'_> {
         self.produced.bytes += bytes;
         let refused = count - sent;
         self.flow.answered(self.start.elapsed(), Outcome { taken: sent, refused, took });
+        let tries = self.caller.tries;
+        match &reason {
+            _ if sent > 0 => tries.succeeded(),
+            Some(reason) => tries.failed(reason.clone()),
+            None => {}
+        }
         if sent > 0 {
             self.refusing_since = None;
         } else if self.refusing_since.get_or_insert(began).elapsed() >= GIVE_UP {
             let reason = reason.unwrap_or_else(|| "the stream gave no reason".to_owned());
             self.gave_up.get_or_insert(reason);
+        }
+    }
+
+    fn tell_refusals(&self) {
+        if let Some(News::Failing(Failing { since, reason })) = self.caller.tries.news() {
+            let (stream, seconds) = (self.caller.stream.to_owned(), since.elapsed().as_secs_f64());
+            self.reporter.tell(&Event::RecordsRefused { stream, reason, seconds });
         }
     }
 
@@ -375,7 +397,8 @@ impl Caller<'_> {
         let (body, length) = (call.body(), call.body_length());
         // The SDK gets an empty call, and a body that is written already.
         let request = self.kinesis.put_records().stream_name(self.stream).set_records(Some(Vec::new()));
-        let request = request.customize().mutate_request(move |request| {
+        let request = request.customize().interceptor(self.tries.notes::<PutRecordsError>());
+        let request = request.mutate_request(move |request| {
             if let Some(body) = body.as_ref().and_then(|body| body.try_clone()) {
                 *request.body_mut() = body;
                 request.headers_mut().insert("content-length", length.to_string());
@@ -384,12 +407,18 @@ impl Caller<'_> {
         let answer = match request.send().await {
             Ok(answer) => Ok(answer),
             Err(error) => {
-                let transient = fault::is_transient(&error);
+                let (transient, missing) = (fault::is_transient(&error), fault::is_missing(&error));
                 let error = fault::explain(error, &format!("put records into stream {}", self.stream));
-                if !transient {
-                    return Err(error);
+                let error = Error::of(&error);
+                match (transient, missing) {
+                    (true, _) => Err(error.cause.unwrap_or(error.message)),
+                    (false, true) => {
+                        let remedy =
+                            "`status` tells whether the environment is still there, `up` brings it up.";
+                        return Err(error.remedy(remedy).into());
+                    }
+                    (false, false) => return Err(error.into()),
                 }
-                Err(Error::of(&error).to_string())
             }
         };
         Ok(Answered { call, began, answer })
@@ -402,12 +431,27 @@ fn later(start: Instant, next: Option<Duration>) -> Instant {
     next.and_then(|next| start.checked_add(next)).unwrap_or(start + some_day)
 }
 
-/// What could not be read, and what is in the stream by then.
+/// What broke it off, and what is in the stream by then.
 fn broken_off(trouble: &anyhow::Error, produced: &Produced) -> Error {
     let mut error = Error::of(trouble);
-    let records = if produced.sent == 1 { "1 record" } else { &format!("{} records", produced.sent) };
-    error.message.push_str(&format!("; {records} had been sent"));
+    error.message.push_str(&format!("; {}", sum(produced)));
     error
+}
+
+/// What is in the stream, and what isn't.
+fn sum(Produced { sent, lost, .. }: &Produced) -> String {
+    let records = if *sent == 1 { "1 record" } else { &format!("{sent} records") };
+    let lost = if *lost > 0 { format!(", {lost} lost") } else { String::new() };
+    format!("{records} had been sent{lost}")
+}
+
+/// What a run ends with that was told to stop by a signal of this kind, where records got lost by that.
+pub fn lost_by_a_stop(produced: &Produced, kind: Kind) -> Option<Error> {
+    (produced.lost > 0).then(|| {
+        Error::new(kind, format!("interrupted: {}", sum(produced))).meaning(
+            "Lost is what the stream refused up to the end, and what was in a call without an answer.",
+        )
+    })
 }
 
 fn given_up(stream: &str, produced: &Produced, reason: String) -> Error {
@@ -417,7 +461,9 @@ fn given_up(stream: &str, produced: &Produced, reason: String) -> Error {
         "gave up on {lost} of {} records: stream {stream} accepted none for {minutes} minutes",
         sent + lost
     );
-    Error::new(Kind::Failed, message)
-        .because(reason)
-        .remedy("Send fewer records a second with `--rate`, or give the stream more shards.")
+    let remedy = match fault::is_of_throttling(&reason) {
+        true => "Send fewer records a second with `--rate`, or give the stream more shards.",
+        false => "Look at the service, the network and the proxy, then send them again.",
+    };
+    Error::new(Kind::Failed, message).because(reason).remedy(remedy)
 }

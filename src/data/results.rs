@@ -11,6 +11,8 @@ use super::objects::{FETCHES, Failure, Landed, ResultsQuery, fetch, list_objects
 use super::rows::{Fields, Piece};
 use super::sums::Sums;
 use crate::cli::Format;
+use crate::cloud::fault::in_one_line;
+use crate::error::{Error, Kind};
 use crate::event::{ColumnSum, FailedRecords, FailuresRead, RowsRead};
 use anyhow::Result;
 use aws_sdk_s3::Client;
@@ -18,6 +20,9 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+
+/// So many damaged objects are named.
+const SHOWN: usize = 3;
 
 /// Which rows are shown, and how.
 #[derive(Debug, Clone)]
@@ -58,6 +63,8 @@ pub struct ResultsSummary {
     pub broken: u64,
     /// The first of them, and why.
     pub broken_in: Option<String>,
+    /// The first few of them, each with why.
+    pub damaged: Vec<String>,
     /// Objects that were deleted between the listing and the reading.
     pub gone: u64,
     /// Fields that a table or CSV has no column for, because they turned up after its first 100 rows.
@@ -121,6 +128,8 @@ pub(super) struct RowReader<'a> {
     not_found: Vec<String>,
     /// An object that could not be read to its end, and how many of its pieces were taken.
     begun: Option<(String, u64)>,
+    /// Objects that turned out to be damaged, and why, until somebody tells of them.
+    pub(super) damaged: Vec<(String, String)>,
 }
 
 impl<'a> RowReader<'a> {
@@ -133,7 +142,7 @@ impl<'a> RowReader<'a> {
         let rows = RowWriter::new(view.format, &view.columns, out);
         let (sums, summary) = (Sums::of(&view.columns), ResultsSummary::default());
         let not_found = view.columns.clone();
-        RowReader { s3, query, view, rows, sums, summary, not_found, begun: None }
+        RowReader { s3, query, view, rows, sums, summary, not_found, begun: None, damaged: Vec::new() }
     }
 
     /// Reads every object that is there now.
@@ -185,14 +194,19 @@ impl<'a> RowReader<'a> {
                 self.take_failed(&record, &object.key)
             }
             Piece::Row(text, fields) => self.take_row(text, fields),
-            Piece::NotARow => {
+            Piece::NotARow(_) => {
                 self.summary.not_rows += 1;
                 self.summary.not_rows_in.get_or_insert_with(|| object.key.clone());
                 Ok(())
             }
             Piece::Broken(why) => {
                 self.summary.broken += 1;
-                self.summary.broken_in.get_or_insert_with(|| format!("{}: {why}", object.key));
+                let told = format!("{}: {why}", object.key);
+                if self.summary.damaged.len() < SHOWN {
+                    self.summary.damaged.push(told.clone());
+                }
+                self.summary.broken_in.get_or_insert(told);
+                self.damaged.push((object.key.clone(), (*why).to_owned()));
                 Ok(())
             }
         }
@@ -239,6 +253,28 @@ impl<'a> RowReader<'a> {
 }
 
 impl ResultsSummary {
+    /// The failure that it is where rows are missing, since objects could not be read to their ends.
+    pub fn failure(&self) -> Option<Error> {
+        let what = match self.broken {
+            0 => return None,
+            1 => "an object".to_owned(),
+            many => format!("{many} objects"),
+        };
+        let mut damaged: Vec<String> = self.damaged.iter().map(|told| in_one_line(told)).collect();
+        match self.broken.saturating_sub(damaged.len() as u64) {
+            0 => {}
+            more => damaged.push(format!("and {more} more")),
+        }
+        Some(
+            Error::new(
+                Kind::Failed,
+                format!("{what} could not be read to the end, so that rows are missing"),
+            )
+            .because(damaged.join("\n"))
+            .remedy("All that could be read was printed; `results download DIR` saves them as they are."),
+        )
+    }
+
     fn count(&mut self, object: &Landed) {
         self.objects += 1;
         self.bytes += object.bytes;

@@ -12,13 +12,17 @@ pub(super) type Fields = Map<String, Value>;
 /// Longer than any record that Kinesis takes (10 MiB), even with every byte of it escaped.
 const LONGEST_ROW: usize = 64 * 1024 * 1024;
 
+/// So many bytes are kept of what isn't a row.
+pub(super) const BEGINNING: usize = 4 * 1024;
+
 /// What one stretch of text turned out to be.
 #[derive(Debug, PartialEq)]
 pub(super) enum Piece<'a> {
     /// A row: its text as it stands in the object, and its fields.
     Row(&'a str, Fields),
-    /// Something else: braces around what is not JSON, or the rest of a line that doesn't go on with a brace.
-    NotARow,
+    /// Something else: braces around what is not JSON, or the rest of a line that doesn't go on with a brace. Its
+    /// text, of which what comes after the first [`BEGINNING`] is cut.
+    NotARow(&'a [u8]),
     /// The rest of the object can't be read, and why: it is damaged, or of a form that isn't known here.
     Broken(&'a str),
 }
@@ -62,11 +66,8 @@ impl RowScanner {
     }
 
     /// The object is over: a row that is still open never ends.
-    pub(super) fn finish(self) -> Option<Piece<'static>> {
-        match self.state {
-            State::Between | State::Skipping => None,
-            State::Inside { .. } | State::Quoted { .. } | State::Escaped { .. } => Some(Piece::NotARow),
-        }
+    pub(super) fn finish(&self) -> Option<Piece<'_>> {
+        (self.state != State::Between).then(|| self.no_row())
     }
 
     /// True where this byte completes a piece, which then lies in `text`.
@@ -76,7 +77,8 @@ impl RowScanner {
         if was == Between {
             self.text.clear();
         }
-        if !matches!(was, Between | Skipping) || (was == Between && byte == b'{') {
+        let is_blank = was == Between && matches!(byte, b'\n' | b' ' | b'\t' | b'\r');
+        if !is_blank && (was != Skipping || self.text.len() < BEGINNING) {
             self.text.push(byte);
         }
         self.state = match (was, byte) {
@@ -95,11 +97,10 @@ impl RowScanner {
             (Escaped { depth }, _) => Quoted { depth },
             (inside, _) => inside,
         };
-        match (was, self.state) {
-            (Between | Skipping, Between) | (Skipping, Skipping) => false,
-            (_, Between | Skipping) => true,
-            _ => false,
+        if self.state == Skipping {
+            self.text.truncate(BEGINNING);
         }
+        was != Between && self.state == Between
     }
 
     fn piece(&self) -> Piece<'_> {
@@ -109,8 +110,12 @@ impl RowScanner {
         };
         match text.and_then(|text| Some((text, serde_json::from_str(text).ok()?))) {
             Some((text, fields)) => Piece::Row(text, fields),
-            None => Piece::NotARow,
+            None => self.no_row(),
         }
+    }
+
+    fn no_row(&self) -> Piece<'_> {
+        Piece::NotARow(&self.text[..self.text.len().min(BEGINNING)])
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
         let mut keep = |piece: Piece<'_>| {
             found.push(match piece {
                 Piece::Row(text, _) => Some(text.to_owned()),
-                Piece::NotARow | Piece::Broken(_) => None,
+                Piece::NotARow(_) | Piece::Broken(_) => None,
             });
             Ok::<(), Infallible>(())
         };
@@ -178,6 +183,22 @@ mod tests {
             ]
             .concat()
         );
+    }
+
+    #[test]
+    fn of_what_is_not_a_row_its_line_is_told_up_to_a_length() {
+        let long = "x".repeat(BEGINNING + 9);
+        let object = format!("{{\"a\":1}} hello {{}}\n{{oops}}[1, 2]\n{long}\nend");
+        let (mut scanner, mut found) = (RowScanner::default(), Vec::new());
+        let mut keep = |piece: Piece<'_>| {
+            if let Piece::NotARow(text) = piece {
+                found.push(String::from_utf8_lossy(text).trim_end().to_owned());
+            }
+            Ok::<(), Infallible>(())
+        };
+        scanner.push(object.as_bytes(), &mut keep).unwrap();
+        scanner.finish().into_iter().for_each(|piece| keep(piece).unwrap());
+        assert_eq!(found, ["hello {}", "{oops}", "[1, 2]", &long[..BEGINNING], "end"]);
     }
 
     #[test]

@@ -163,7 +163,7 @@ mod tests {
         let mut keep = |piece: Piece<'_>| {
             found.push(match piece {
                 Piece::Row(text, _) => text.to_owned(),
-                Piece::NotARow => "-".to_owned(),
+                Piece::NotARow(_) => "-".to_owned(),
                 Piece::Broken(_) => "!".to_owned(),
             });
             Ok(())

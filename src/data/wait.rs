@@ -4,13 +4,14 @@ use super::backoff::Backoff;
 use super::objects::ResultsQuery;
 use super::objects::{FETCHES, Failure, fetch, list_objects};
 use super::rows::Piece;
+use crate::cloud::fault::in_one_line;
 use crate::environment::ERRORS_PREFIX;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Reporter};
 use anyhow::Result;
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -32,7 +33,8 @@ pub async fn wait_for_rows(
     patience: Duration,
     reporter: &dyn Reporter,
 ) -> Result<u64> {
-    let mut count = Count { s3, query, counted: HashMap::new(), rows: 0, uncounted: None, trouble: None };
+    let (counted, damaged) = (HashMap::new(), BTreeMap::new());
+    let mut count = Count { s3, query, counted, rows: 0, uncounted: None, trouble: None, damaged };
     let waiting = count.wait_for(wanted, reporter);
     match timeout(patience, waiting).await {
         Ok(outcome) => outcome,
@@ -51,6 +53,8 @@ struct Count<'a> {
     uncounted: Option<usize>,
     /// Why the last look failed, where it did.
     trouble: Option<anyhow::Error>,
+    /// Objects that can't be read to their ends, and why.
+    damaged: BTreeMap<String, String>,
 }
 
 impl Count<'_> {
@@ -99,8 +103,12 @@ impl Count<'_> {
             && let Some((object, rows)) = counts.next().await
         {
             match rows {
-                Ok(rows) => {
+                Ok((rows, damage)) => {
                     self.rows += rows;
+                    match damage {
+                        Some(why) => self.damaged.insert(object.key.clone(), why),
+                        None => self.damaged.remove(&object.key),
+                    };
                     self.uncounted = self.uncounted.map(|objects| objects.saturating_sub(1));
                     self.counted.insert(object.key.clone(), (object.etag.clone(), rows));
                 }
@@ -130,6 +138,14 @@ impl Count<'_> {
                 "Give it more time with --timeout: the rows of {objects} more objects were not counted yet."
             )),
         };
+        let error = match self.damaged.first_key_value() {
+            None => error,
+            Some((key, why)) => error.remedy(format!(
+                "Of {} objects not all rows could be counted; the first is {}.",
+                self.damaged.len(),
+                in_one_line(&format!("{key}: {why}"))
+            )),
+        };
         let error = match &self.trouble {
             Some(trouble) => error.because(Error::of(trouble).to_string()),
             None => error,
@@ -143,17 +159,21 @@ impl Count<'_> {
     }
 }
 
-/// How many rows an object has; none where it is gone.
-async fn rows_in(s3: &Client, query: &ResultsQuery, key: &str) -> Result<u64, Failure> {
-    let mut rows = 0;
+/// How many rows an object has, and why there may be more, where it can't be read to its end. None where it is gone.
+async fn rows_in(s3: &Client, query: &ResultsQuery, key: &str) -> Result<(u64, Option<String>), Failure> {
+    let (mut rows, mut damage) = (0, None);
     if let Some(body) = fetch(s3, query, key).await? {
         let count = |piece: Piece<'_>| {
-            rows += u64::from(matches!(piece, Piece::Row(..)));
+            match piece {
+                Piece::Row(..) => rows += 1,
+                Piece::NotARow(_) => {}
+                Piece::Broken(why) => damage = Some(why.to_owned()),
+            }
             Ok(())
         };
         body.read(count).await?;
     }
-    Ok(rows)
+    Ok((rows, damage))
 }
 
 #[cfg(test)]
@@ -217,6 +237,10 @@ mod tests {
         assert_eq!(error.message, "1 of 500 rows landed under s3://bucket/rows/ within 60 seconds");
         assert!(error.remedies.iter().any(|remedy| remedy.contains("s3://bucket/errors/")));
         assert_eq!(start.elapsed().as_secs(), 60);
+
+        bucket.put("rows/b.zip", 2, "PK\x03\x04............");
+        let error = Error::of(&wait(&bucket, 500, 60).await.0.unwrap_err());
+        assert!(error.remedies[0].contains("the first is rows/b.zip: it is a ZIP"), "{error:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,42 +3,83 @@
 use super::api::Api;
 use crate::artifact::Artifact;
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, Command};
 
-/// A function that runs. It ends with this, and so does all that was written for it.
+/// A function that runs. It ends with this, and so do all that it started and all that was written for it.
 #[derive(Debug)]
 pub struct Function {
     child: Child,
+    group: Option<Pid>,
     log: Said,
     errors: Said,
     _directory: Directory,
 }
 
+impl Drop for Function {
+    fn drop(&mut self) {
+        // A bootstrap can be a script, and what it waits for would outlive it.
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 /// A directory that is removed in the end.
 #[derive(Debug)]
-struct Directory(PathBuf);
+struct Directory {
+    path: PathBuf,
+    // Given back by the system when this process ends, however it ends.
+    _lock: File,
+}
+
+impl Directory {
+    /// Makes one of this process', and removes those of processes that were killed.
+    fn make(run: &Path) -> std::io::Result<Self> {
+        fs::read_dir(run).into_iter().flatten().flatten().for_each(|other| sweep(&other.path()));
+        let path = run.join(std::process::id().to_string());
+        // Of a process of this number that was killed.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path)?;
+        let lock = File::create(path.join(LOCK))?;
+        lock.lock()?;
+        Ok(Directory { path, _lock: lock })
+    }
+}
+
+/// Held as long as the process runs that a directory is of.
+const LOCK: &str = "lock";
+
+/// Removes a directory whose process is gone: by its number, and, since a container has numbers of its own, by its lock.
+fn sweep(directory: &Path) {
+    let name = directory.file_name().and_then(|name| name.to_str());
+    let Some(process) = name.and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else { return };
+    let is_gone = test_kill_process(process) == Err(rustix::io::Errno::SRCH);
+    let is_free = File::open(directory.join(LOCK)).map_or(true, |lock| lock.try_lock().is_ok());
+    if is_gone && is_free {
+        let _ = fs::remove_dir_all(directory);
+    }
+}
 
 impl Drop for Directory {
     fn drop(&mut self) {
         // What can't be removed lies in the user's cache, where it harms nobody.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
 impl Function {
     /// Unpacks the processor below the cache, and starts it.
     pub fn start(artifact: &Artifact, cache: &Path, api: &Api) -> Result<Self> {
-        let directory = cache.join("processor").join("run").join(std::process::id().to_string());
-        let cannot = || format!("cannot unpack the processor into {}", directory.display());
-        // Of a process of this number that was killed.
-        let _ = fs::remove_dir_all(&directory);
-        let task = directory.join("task");
+        let run = cache.join("processor").join("run");
+        let cannot = || format!("cannot unpack the processor below {}", run.display());
+        let guard = Directory::make(&run).with_context(cannot)?;
+        let (directory, task) = (&guard.path, guard.path.join("task"));
         fs::create_dir_all(&task).with_context(cannot)?;
-        let guard = Directory(directory.clone());
         artifact.unpack(&task).with_context(cannot)?;
         let (log, errors) = (directory.join("stdout"), directory.join("stderr"));
         let child = Command::new(task.join("bootstrap"))
@@ -61,11 +102,14 @@ impl Function {
             // Files: what was said before an answer is there when the answer is.
             .stdout(File::create(&log).with_context(cannot)?)
             .stderr(File::create(&errors).with_context(cannot)?)
+            // Of its own: a Ctrl-C of the terminal's is ours, and all of the group ends with it.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .context("cannot start the processor's bootstrap")?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let (log, errors) = (Said::open(&log)?, Said::open(&errors)?);
-        Ok(Function { child, log, errors, _directory: guard })
+        Ok(Function { child, group, log, errors, _directory: guard })
     }
 
     /// Waits until it ends by itself, which no function should.

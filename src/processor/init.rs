@@ -2,6 +2,7 @@
 
 use crate::artifact::own_crate;
 use crate::error::{Error, Kind};
+use crate::files::check_directory;
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::Write;
@@ -34,6 +35,7 @@ pub fn write(directory: &Path) -> Result<Vec<PathBuf>> {
             .remedy("Choose another directory: kinesis-stack init processor DIR")
             .into());
     }
+    check_directory(directory, "the directory", "kinesis-stack init processor my-processor")?;
     for (path, content) in &files {
         let cannot = || format!("cannot write {}", path.display());
         fs::create_dir_all(path.parent().unwrap_or(directory)).with_context(cannot)?;
@@ -79,6 +81,15 @@ mod tests {
             assert!(error.to_string().contains("records.jsonl is no directory"), "{error}");
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_directory_that_can_not_be_made_is_bad_input_with_a_remedy() {
+        let error = Error::of(&write(Path::new("/proc/x")).unwrap_err());
+        assert_eq!(error.kind, Kind::BadInput);
+        assert!(error.to_string().starts_with("cannot write the directory /proc/x: "), "{error}");
+        assert!(!error.remedies.is_empty());
     }
 
     #[test]

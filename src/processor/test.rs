@@ -243,6 +243,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_that_a_processor_started_outlives_the_test() {
+        let cache = tempfile::tempdir().unwrap();
+        let said = cache.path().join("pid");
+        let artifact =
+            script(&format!("sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait", said.display()));
+        let directory = cache.path().to_owned();
+        let testing = test(&artifact, &directory, &b"{}\n"[..], |_, _| Ok(()));
+        let started = async {
+            loop {
+                match std::fs::read_to_string(&said) {
+                    Ok(pid) => break pid.trim().parse().unwrap(),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        // As where somebody presses Ctrl-C: the future is dropped.
+        let pid: i32 = tokio::select! {
+            tested = testing => panic!("{tested:?}"),
+            pid = started => pid,
+        };
+        // It is gone, or a corpse that nobody has buried yet.
+        let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let is_alive = || stat().rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']));
+        let until = Instant::now() + Duration::from_secs(10);
+        while is_alive() {
+            assert!(Instant::now() < until, "the sleep lives on: {}", stat());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(std::fs::read_dir(cache.path().join("processor/run")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_test_left_that_was_killed_is_removed_by_the_next_one() {
+        let cache = tempfile::tempdir().unwrap();
+        let run = cache.path().join("processor/run");
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        let killed = run.join(gone.id().to_string());
+        gone.wait().unwrap();
+        let others = run.join(std::os::unix::process::parent_id().to_string());
+        for directory in [&killed, &others] {
+            std::fs::create_dir_all(directory.join("task")).unwrap();
+        }
+        let tested = test(&script("exit 3"), cache.path(), &b"{}\n"[..], |_, _| Ok(())).await;
+        assert!(tested.is_err());
+        assert!(!killed.exists() && others.exists(), "those of processes that run stay");
+    }
+
+    #[tokio::test]
     async fn a_line_that_never_ends_is_bad_input() {
         let endless = io::BufReader::new(std::fs::File::open("/dev/zero").unwrap());
         let error = read(endless).recv().await.unwrap().map_err(unreadable).err().unwrap();

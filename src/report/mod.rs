@@ -29,14 +29,14 @@ mod words;
 
 pub use ci::Pipeline;
 pub use logs::LogLines;
-pub use stdout::{ToStdout, stdout_is_closed};
+pub use stdout::ToStdout;
 pub use table::Table;
 pub use tested::TestedLines;
 
 use crate::cli::{Ci, Color, Output};
 use crate::data::spell_controls;
 use crate::error::Error;
-use crate::event::Reporter;
+use crate::event::{Done, Reporter};
 use crate::local;
 use crate::stack::fleet::Seen;
 use crate::stack::inspect::Inspection;
@@ -165,6 +165,14 @@ impl Printer {
     /// How it prints.
     pub fn look(&self) -> &Look {
         &self.look
+    }
+
+    /// The environment is up, and what the command is about goes on: whatever that comes to, the next steps of a
+    /// pipeline need to know what is there.
+    pub fn deployed(&self, done: &Done) {
+        if let Some(runner) = &self.runner {
+            runner.deployed(done);
+        }
     }
 
     /// The end of a command that failed: for people always, for programs where stdout is theirs.

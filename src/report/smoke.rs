@@ -38,7 +38,7 @@ pub fn leg(leg: &LegReport, page: Page) -> String {
         LegState::Good => paint.good("✓"),
         LegState::Broken => paint.bad("✗"),
         LegState::Late => paint.warn("!"),
-        LegState::Waiting | LegState::OutOfTime => paint.warn("?"),
+        LegState::Waiting | LegState::OutOfTime | LegState::Denied => paint.warn("?"),
         LegState::NotReached | LegState::NotTested => paint.dim("-"),
     };
     let seconds = leg.seconds.map(time).unwrap_or_default();
@@ -54,6 +54,7 @@ pub fn said(leg: &LegReport) -> String {
         LegState::Broken => format!("{} is broken", leg.name),
         LegState::Late => format!("late: {}", seen()),
         LegState::OutOfTime => "not known: time ran out".to_owned(),
+        LegState::Denied => leg.why_not_tested(),
         LegState::NotReached => "not reached".to_owned(),
         LegState::Waiting => "not known: nothing came so far as to show it".to_owned(),
     }
@@ -121,6 +122,7 @@ fn status(leg: &LegReport) -> TestCaseStatus {
         LegState::Broken | LegState::Late | LegState::OutOfTime => {
             TestCaseStatus::non_success(NonSuccessKind::Failure)
         }
+        LegState::Denied => TestCaseStatus::non_success(NonSuccessKind::Error),
         LegState::Waiting | LegState::NotReached | LegState::NotTested => TestCaseStatus::skipped(),
     };
     let more = leg.meaning.iter().chain(&leg.remedies).chain(&leg.seen).cloned().collect::<Vec<_>>();
@@ -128,6 +130,7 @@ fn status(leg: &LegReport) -> TestCaseStatus {
     let kind = match leg.state {
         LegState::Broken => Some("broken"),
         LegState::OutOfTime => Some("out-of-time"),
+        LegState::Denied => Some("denied"),
         _ => None,
     };
     if let Some(kind) = kind {

@@ -4,6 +4,7 @@ mod data;
 
 use super::fit::{Page, middle};
 use super::{Paint, Table, plan, reaper, resource, smoke};
+use crate::cloud::fault;
 use crate::data::Statistics;
 use crate::error::Error;
 use crate::event::{Consumed, DataFound, Due, Event, Exported, Percentiles, Produced, Recovery, Removed};
@@ -48,6 +49,10 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
         Event::PollFailed { reason, retry_seconds } => {
             paint.warn(&format!("  could not look ({reason}); again in {}", time(*retry_seconds)))
         }
+        Event::ObjectDamaged { object, reason } => paint.warn(&format!(
+            "not readable to the end: {}",
+            fault::in_one_line(&format!("{object}: {reason}"))
+        )),
         Event::CredentialsRenewed => "The credentials had expired and were read anew".to_owned(),
         Event::Slept { seconds } => format!("This machine slept for {}; looking again", time(*seconds)),
         Event::Waiting { resources } => resource::waiting(resources, page),
@@ -133,6 +138,12 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
         Event::NotOurs { service, name, because } => {
             paint.warn(&format!("The {service} {name} is left alone: {because}"))
         }
+        Event::NothingToKeep { bucket } => {
+            paint.warn(&format!("There is no data to keep: there is no bucket {bucket}"))
+        }
+        Event::LastLines { group, seconds } => {
+            format!("Waiting {seconds:.0}s for the function's last log lines: they can make {group} again")
+        }
         Event::BroughtUpAgain { stack, .. } => {
             paint.warn(&format!("Somebody brought {stack} up again meanwhile: that is left alone"))
         }
@@ -143,7 +154,18 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
             format!("Removed {} from {bucket} that no environment uses", count(*zips, "zip"))
         }
         Event::Producing(produced) => produced_so_far(produced),
+        Event::RecordsRefused { stream, reason, seconds } => paint.warn(&format!(
+            "{stream} has taken no record for {}, going on: {}",
+            time(*seconds),
+            fault::in_one_line(reason)
+        )),
         Event::Consuming(consumed) => consuming(consumed),
+        Event::ReadsFailing { what, reason, seconds } => paint.warn(&format!(
+            "No read of {what} has worked for {}, going on: {}",
+            time(*seconds),
+            fault::in_one_line(reason)
+        )),
+        Event::ReadsWork { what } => format!("Reads of {what} work again"),
         Event::Counted(statistics) => counted(statistics, usize::MAX, paint),
         Event::ShardEnded { shard, children } if children.is_empty() => {
             format!("{shard} has come to its end")

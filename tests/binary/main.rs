@@ -12,6 +12,7 @@ mod runtime;
 mod sandbox;
 mod schema;
 mod services;
+mod signals;
 mod smoke;
 mod stream;
 mod strict;

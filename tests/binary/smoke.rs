@@ -62,11 +62,17 @@ async fn each_leg_is_proven_then_broken_by_somebody_and_named() {
     assert_broken(&sandbox, "stream");
 
     // Also right after an `up`, which leaves the environment as it is.
-    let up = sandbox.run("up --local --yes --shards 2 --smoke --output json");
+    let mut up = sandbox.command("up --local --yes --shards 2 --smoke --output json --dotenv outputs.env");
+    let output = sandbox.file("output", "");
+    let up = Run::of(up.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", &output).output().unwrap());
     assert_events(&up);
     assert_eq!(up.code, 1, "{up:?}");
     assert_eq!(up.end()["code"], "failed");
     assert!(up.end()["message"].as_str().unwrap().starts_with("the stream leg is broken"), "{up:?}");
+    // It is up all the same, and what comes next has to find it.
+    let outputs = std::fs::read_to_string(output).unwrap();
+    assert!(outputs.contains(&format!("\nbucket-name={BUCKET}\n")), "{outputs}");
+    assert!(std::fs::read_to_string(sandbox.home().join("outputs.env")).unwrap().contains(BUCKET));
     sandbox.ok("status --local");
     sandbox.ok("down --local --yes");
     assert_eq!(sandbox.run("smoke --local").code, 6);

@@ -17,12 +17,12 @@ pub async fn stream_of(bench: &Bench) -> String {
     inspect::output(&inspect::require(&bench.context).await.unwrap(), "StreamName").unwrap()
 }
 
-fn options(from: &str, records: Option<u64>) -> ConsumeOptions {
+pub fn options(from: &str, records: Option<u64>) -> ConsumeOptions {
     let from = From::parse(from).unwrap();
     ConsumeOptions { from, records, duration: None, show: Show::Json, fan_out: false }
 }
 
-async fn run(bench: &Bench, options: &ConsumeOptions) -> (Result<Consumption, Error>, Vec<Value>) {
+pub async fn run(bench: &Bench, options: &ConsumeOptions) -> (Result<Consumption, Error>, Vec<Value>) {
     let (stream, mut out) = (stream_of(bench).await, Vec::new());
     let outcome = consume(&bench.context, &stream, options, &mut out).await;
     let lines = String::from_utf8(out).unwrap();
@@ -56,7 +56,7 @@ fn all(count: u64) -> Vec<u64> {
     (1..=count).collect()
 }
 
-async fn with_shards(shards: u32) -> Bench {
+pub async fn with_shards(shards: u32) -> Bench {
     let mut bench = Bench::new();
     bench.shape.shards = shards;
     bench.up().await.unwrap();
@@ -234,7 +234,7 @@ async fn a_signal_ends_it_with_what_was_read() {
 }
 
 /// The consumers that are registered and not on their way out.
-async fn consumers(bench: &Bench) -> Vec<String> {
+pub async fn consumers(bench: &Bench) -> Vec<String> {
     let kinesis = &bench.context.clients.kinesis;
     let about = kinesis.describe_stream_summary().stream_name(stream_of(bench).await).send().await.unwrap();
     let arn = about.stream_description_summary.unwrap().stream_arn;

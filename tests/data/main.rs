@@ -5,9 +5,11 @@
 mod bench;
 mod smoke;
 
+mod calls;
 mod consume;
 mod logs;
 mod pipeline;
 mod produce;
 mod results;
+mod troubles;
 mod watch;

@@ -28,7 +28,7 @@ pub async fn shown(
 }
 
 /// Puts an object with one row where a delivery stream would, were its oldest record so many seconds old.
-fn land(bench: &Bench, id: usize, seconds_old: i64) {
+pub fn land(bench: &Bench, id: usize, seconds_old: i64) {
     let second = bench.context.clock.now().as_second() - seconds_old;
     let time = jiff::Timestamp::from_second(second).unwrap();
     let key = time.strftime("rows/%Y/%m/%d/%H/kinesis-stack-dev-1-%Y-%m-%d-%H-%M-%S").to_string();
@@ -94,6 +94,34 @@ async fn following_goes_on_through_throttling_and_ends_where_it_is_refused_for_g
     assert_eq!(ids(&text), [0, 1]);
     assert!(summary.unwrap_err().to_string().contains("list s3://"));
     assert!(bench.events().iter().any(|event| matches!(event, Event::PollFailed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_damaged_is_told_when_it_lands_and_is_the_failure_at_the_end() {
+    let bench = Bench::deployed().await;
+    land(&bench, 0, 0);
+    let landing = async {
+        sleep(Duration::from_secs(30)).await;
+        bench.account().put(BUCKET, "rows/damaged", Version::of(b"\x1f\x8b............".to_vec()));
+        sleep(Duration::from_secs(600)).await;
+        land(&bench, 1, 0);
+    };
+    let (query, view) = (query("rows/"), View::all(Format::Jsonl));
+    let ((text, followed), ()) = tokio::join!(shown(&bench, &query, &view, true, 1_200), landing);
+    assert_eq!(ids(&text), [0, 1]);
+    let told = bench.events().into_iter().filter(|it| matches!(it, Event::ObjectDamaged { .. }));
+    assert_eq!(told.count(), 1, "while it follows");
+    let (text, read) = shown(&bench, &query, &view, false, 60).await;
+    assert_eq!(ids(&text).len(), 2, "all that can be read is printed");
+    let failures = View { failures: true, ..View::all(Format::Jsonl) };
+    let (_, failed) = shown(&bench, &query, &failures, false, 60).await;
+    for summary in [followed, read, failed] {
+        let failure = summary.unwrap().failure().unwrap();
+        assert!(
+            failure.cause.as_ref().unwrap().starts_with("rows/damaged: its gzip is damaged"),
+            "{failure:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

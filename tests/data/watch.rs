@@ -6,7 +6,8 @@ use crate::bench::{BUCKET, Bench};
 use crate::pipeline::deployed;
 use kinesis_stack::data::logs::Says;
 use kinesis_stack::data::watch::{
-    Board, Failure, Leg, Metric, News, Observation, Source, Subject, Targets, Trouble, Unit, Value, look,
+    Board, Failure, Leg, Metric, News, Observation, Snapshots, Source, Subject, Targets, Trouble, Unit,
+    Value, begin, look, snapshot,
 };
 use simulated_aws::{ACCOUNT, Fault, Refusal, Version, When};
 use std::collections::BTreeSet;
@@ -102,6 +103,40 @@ async fn its_figures_are_those_of_what_the_pipeline_did() {
     // 20 records a second of a shard that costs $0.015: most of what flows is Firehose's.
     let cost = board.cost(now);
     assert!(cost.stream == Some(0.015) && (0.005..0.02).contains(&cost.traffic.unwrap()), "{cost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_first_does_not_wait_for_a_source_that_is_slow() {
+    let bench = deployed().await;
+    let context = &bench.context;
+    let targets = Targets::new(&context.environment, &Default::default(), ACCOUNT, "us-east-1");
+    for (every, at_most) in [(1, 1.0), (60, 10.0)] {
+        let (sender, mut told) = unbounded_channel();
+        let mut board = Board::new(Subject::default());
+        let every = Duration::from_secs(every);
+        let looking = async {
+            // A source that never answers at all.
+            let (silent, mut others) = unbounded_channel();
+            let looking = look(&context.clients, &context.clock, &targets, every, silent);
+            let passing = async {
+                while let Some(observation) = others.recv().await {
+                    if observation.source != Source::Metrics {
+                        sender.send(observation).unwrap();
+                    }
+                }
+            };
+            tokio::join!(looking, passing);
+        };
+        let began = tokio::time::Instant::now();
+        tokio::select! {
+            () = begin(&mut board, &mut told, every) => {}
+            () = looking => panic!("it stopped looking"),
+        }
+        assert_eq!(began.elapsed().as_secs_f64().round(), at_most);
+        let told = snapshot(&board, context.clock.now(), &mut Snapshots::default());
+        assert_eq!(told["legs"]["stream"]["state"], "1 shard", "what there is is told: {told}");
+        assert_eq!(told["legs"]["stream"]["records_per_second"]["why"], "not asked yet");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 use super::*;
+use crate::error::Kind;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 
@@ -95,6 +97,54 @@ fn a_clock_that_is_off_is_told_from_a_wrong_signature() {
     }
     let wrong = refused("SignatureDoesNotMatch", "The request signature we calculated does not match");
     assert!(!wrong.remedies[0].contains("clock"), "{:?}", wrong.remedies);
+}
+
+type Call = SdkError<aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError, HttpResponse>;
+
+#[test]
+fn a_connection_that_is_cut_may_pass_and_has_a_remedy() {
+    let cut = |kind| ConnectorError::other("connection closed before message completed".into(), kind);
+    let lost: Call = SdkError::dispatch_failure(cut(Some(ErrorKind::TransientError)));
+    assert!(is_transient(&lost));
+    assert!(Error::of(&explain(lost, "look")).remedies[0].contains("network"));
+    let unknown: Call = SdkError::dispatch_failure(cut(None));
+    assert!(!is_transient(&unknown));
+    let wrong: Call = SdkError::dispatch_failure(ConnectorError::user("invalid URL".into()));
+    assert!(!is_transient(&wrong));
+}
+
+#[test]
+fn an_answer_that_is_not_of_aws_is_told_as_such_with_its_status() {
+    let unread = |status, body| -> Call { SdkError::response_error("no JSON", answered(status, None, body)) };
+    for (status, body, passes) in [
+        (200, "<html>", true),
+        (302, "", false),
+        (403, "<html>blocked</html>", false),
+        (413, "", false),
+        (429, "<html>", true),
+        (502, "<html>", true),
+    ] {
+        let error = unread(status, body);
+        assert_eq!(is_transient(&error), passes, "{status}");
+        let told = Error::of(&explain(error, "look"));
+        assert_eq!(told.cause, Some(format!("what answered (HTTP {status}) doesn't speak like AWS")));
+        assert!(told.remedies[0].contains("proxy"), "{told:?}");
+    }
+    // Cut off on its way, whatever it was going to say.
+    let mut half = answered(400, None, "");
+    *half.body_mut() = SdkBody::taken();
+    let half: Call = SdkError::response_error("cut", half);
+    assert!(is_transient(&half));
+    assert!(Error::of(&explain(half, "look")).remedies[0].contains("network"));
+    // Read, and without a code.
+    let of = |status, body| {
+        let none = ErrorMetadata::builder().build();
+        let error = aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError::generic(none);
+        Error::of(&explain(SdkError::service_error(error, answered(status, None, body)), "look"))
+    };
+    assert_eq!(of(400, "hm").cause.as_deref(), Some("what answered (HTTP 400) doesn't speak like AWS"));
+    assert_eq!(of(400, "").cause.as_deref(), Some("HTTP 400"), "HEAD has no body");
+    assert_eq!(of(403, "").kind, Kind::Credentials, "HEAD has no body");
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! One shard, read by SubscribeToShard, and the consumer that does so: registered for a run, removed after it.
 //!
-//! The service speaks HTTP/2 there, which the connector agrees on over TLS.
+//! The service speaks HTTP/2 there, which the connector agrees on over TLS; over plain HTTP it is HTTP/1.1.
 
 use super::place::Position;
 use super::stream::{Chunk, Patience, Stream};
 use crate::cloud::fault;
+use crate::cloud::tries::Tries;
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::stack::Context;
 use anyhow::{Context as _, Result, anyhow};
-use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
+use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::describe_stream_consumer::{
+    DescribeStreamConsumerError, DescribeStreamConsumerOutput,
+};
+use aws_sdk_kinesis::operation::subscribe_to_shard::{SubscribeToShardError, SubscribeToShardOutput};
 use aws_sdk_kinesis::types::{ConsumerStatus, StartingPosition, SubscribeToShardEventStream};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -31,39 +35,78 @@ const APART: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Consumer {
     name: String,
-    pub(super) arn: String,
+    stream_arn: String,
+    /// Known once it is registered.
+    arn: Option<String>,
+    /// Whether it may be there, known or not: the answer to its registration can get lost.
+    may_be_there: bool,
     began: Instant,
 }
 
 impl Consumer {
-    /// Registers one, and names those that other runs have registered.
-    pub(super) async fn register(context: &Context, stream: &str) -> Result<Self> {
-        let kinesis = &context.clients.kinesis;
-        let about = kinesis.describe_stream_summary().stream_name(stream).send().await;
+    /// One that is to be registered. Names those that other runs have registered.
+    pub(super) async fn new(context: &Context, stream: &str) -> Result<Self> {
+        let about = context.clients.kinesis.describe_stream_summary().stream_name(stream).send().await;
         let about = about.map_err(|error| fault::explain(error, &format!("look at stream {stream}")))?;
-        let arn =
+        let stream_arn =
             about.stream_description_summary().context("the stream isn't told")?.stream_arn().to_owned();
-        tell_of_others(context, &arn).await?;
+        tell_of_others(context, &stream_arn).await?;
         let name = format!("{PREFIX}{:08x}", fastrand::u32(..));
-        let call = kinesis.register_stream_consumer().stream_arn(&arn).consumer_name(&name);
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(error) if error.code() == Some("LimitExceededException") => {
-                let refused = Error::of(&fault::explain(error, &format!("register a consumer of {stream}")));
-                let remedy = "A stream has at most 20 consumers: remove one, or leave out --fan-out.";
-                return Err(refused.remedy(remedy).into());
-            }
-            Err(error) => return Err(fault::explain(error, &format!("register a consumer of {stream}"))),
-        };
-        let consumer = answer.consumer().context("the consumer isn't told")?;
-        Ok(Consumer { name, arn: consumer.consumer_arn().to_owned(), began: Instant::now() })
+        Ok(Consumer { name, stream_arn, arn: None, may_be_there: false, began: Instant::now() })
     }
 
-    /// Waits until it can be used.
-    pub(super) async fn ready(&self, context: &Context) -> Result<()> {
+    /// Registers it, and waits until it can be used.
+    pub(super) async fn begin(&mut self, context: &Context, stream: &str) -> Result<()> {
+        self.began = Instant::now();
+        self.register(context, stream).await?;
+        self.ready(context).await
+    }
+
+    async fn register(&mut self, context: &Context, stream: &str) -> Result<()> {
+        let call = context.clients.kinesis.register_stream_consumer();
+        let call = call.stream_arn(&self.stream_arn).consumer_name(&self.name);
+        self.may_be_there = true;
+        let error = match call.send().await {
+            Ok(answer) => {
+                let consumer = answer.consumer().context("the consumer isn't told")?;
+                self.arn = Some(consumer.consumer_arn().to_owned());
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let (code, passes) = (error.code().unwrap_or_default().to_owned(), fault::is_transient(&error));
+        let error = fault::explain(error, &format!("register a consumer of {stream}"));
+        match code.as_str() {
+            // Nobody else has its name: a try before this one did it, and its answer got lost.
+            "ResourceInUseException" => {
+                let answer = self.look(context).await;
+                let arn =
+                    answer.ok().and_then(|it| Some(it.consumer_description()?.consumer_arn().to_owned()));
+                self.arn = Some(arn.ok_or(error)?);
+                Ok(())
+            }
+            "LimitExceededException" => {
+                let remedy = "A stream has at most 20 consumers: remove one, or leave out --fan-out.";
+                Err(Error::of(&error).remedy(remedy).into())
+            }
+            _ => {
+                self.may_be_there = passes;
+                Err(error)
+            }
+        }
+    }
+
+    async fn look(
+        &self,
+        context: &Context,
+    ) -> Result<DescribeStreamConsumerOutput, SdkError<DescribeStreamConsumerError>> {
+        let call = context.clients.kinesis.describe_stream_consumer();
+        call.stream_arn(&self.stream_arn).consumer_name(&self.name).send().await
+    }
+
+    async fn ready(&self, context: &Context) -> Result<()> {
         while self.began.elapsed() < READY_WITHIN {
-            let call = context.clients.kinesis.describe_stream_consumer().consumer_arn(&self.arn);
-            let answer = match call.send().await {
+            let answer = match self.look(context).await {
                 Ok(answer) => Some(answer),
                 // It isn't known everywhere at once.
                 Err(error) if fault::is_missing(&error) || fault::is_transient(&error) => None,
@@ -86,36 +129,55 @@ impl Consumer {
     }
 
     /// Removes it, whatever came before.
-    pub(super) async fn remove(&self, context: &Context) -> Result<()> {
+    pub(super) async fn remove(&self, context: &Context) -> Result<(), Error> {
         let began = Instant::now();
+        if !self.may_be_there {
+            return Ok(());
+        }
         loop {
-            let call = context.clients.kinesis.deregister_stream_consumer().consumer_arn(&self.arn);
+            let call = context.clients.kinesis.deregister_stream_consumer();
+            let call = call.stream_arn(&self.stream_arn).consumer_name(&self.name);
             let error = match timeout(REMOVED_WITHIN, call.send()).await {
                 Ok(Ok(_)) => break,
+                Ok(Err(error)) if fault::is_missing(&error) && self.arn.is_none() => return Ok(()),
                 Ok(Err(error)) if fault::is_missing(&error) => break,
                 Ok(Err(error)) => fault::explain(error, &format!("remove the consumer {}", self.name)),
                 Err(_) => anyhow!("there was no answer"),
             };
             if began.elapsed() >= REMOVED_WITHIN {
-                let message = format!("the consumer {} is still registered", self.name);
+                let may = if self.arn.is_some() { "is" } else { "may be" };
+                let message = format!("the consumer {} {may} still registered", self.name);
                 return Err(Error::new(Kind::Leftovers, message)
                     .because(Error::of(&error).to_string())
-                    .remedy(format!("Remove it: {}", removal(context, &self.arn)))
-                    .remedy("It goes with its stream, too.")
-                    .into());
+                    .remedy(format!("Remove the consumer: {}", self.removal(context)))
+                    .remedy("It goes with its stream, too."));
             }
             sleep(Duration::from_secs(1)).await;
         }
         context.reporter.tell(&Event::ConsumerRemoved { name: self.name.clone() });
         Ok(())
     }
+
+    /// Names it as one that is left.
+    pub(super) fn tell_left(&self, context: &Context) {
+        let (name, command) = (self.name.clone(), self.removal(context));
+        context.reporter.tell(&Event::ConsumerLeft { name, since: None, command });
+    }
+
+    fn removal(&self, context: &Context) -> String {
+        match &self.arn {
+            Some(arn) => removal(context, &format!("--consumer-arn {arn}")),
+            None => {
+                let (stream, name) = (&self.stream_arn, &self.name);
+                removal(context, &format!("--stream-arn {stream} --consumer-name {name}"))
+            }
+        }
+    }
 }
 
-fn removal(context: &Context, consumer_arn: &str) -> String {
+fn removal(context: &Context, consumer: &str) -> String {
     let region = &context.clients.region;
-    context
-        .invocation
-        .aws(&format!("kinesis deregister-stream-consumer --region {region} --consumer-arn {consumer_arn}"))
+    context.invocation.aws(&format!("kinesis deregister-stream-consumer --region {region} {consumer}"))
 }
 
 /// Names what other runs have registered. Whether one still goes on can't be told from here.
@@ -133,7 +195,7 @@ async fn tell_of_others(context: &Context, stream_arn: &str) -> Result<()> {
             context.reporter.tell(&Event::ConsumerLeft {
                 name: consumer.consumer_name().to_owned(),
                 since: since.map(|since| since.to_string()),
-                command: removal(context, consumer.consumer_arn()),
+                command: removal(context, &format!("--consumer-arn {}", consumer.consumer_arn())),
             });
         }
         token = page.next_token;
@@ -156,14 +218,14 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(consumer: &Consumer, shard: String, position: Position) -> Self {
+    pub(super) fn new(consumer: &Consumer, shard: String, position: Position, tries: Tries) -> Self {
         Subscription {
             shard,
-            consumer: consumer.arn.clone(),
+            consumer: consumer.arn.clone().unwrap_or_default(),
             position,
             answer: None,
             due: Instant::now(),
-            patience: Patience::new(),
+            patience: Patience::new(tries),
         }
     }
 
@@ -229,7 +291,8 @@ impl Subscription {
             .set_timestamp(self.position.timestamp())
             .build()?;
         let call = stream.kinesis.subscribe_to_shard().consumer_arn(&self.consumer).shard_id(&self.shard);
-        let answer = call.starting_position(start).send().await;
+        let call = call.starting_position(start).customize();
+        let answer = call.interceptor(self.patience.tries.notes::<SubscribeToShardError>()).send().await;
         self.due = Instant::now() + APART;
         match answer {
             Ok(answer) => {

@@ -19,6 +19,8 @@ pub use show::Show;
 pub use stats::{Side, Statistics};
 pub use template::Template;
 
+use crate::cloud::tries::{Failing, News, Tries};
+use crate::error::{Error, Kind};
 use crate::event::{Consumed, Event};
 use crate::stack::Context;
 use anyhow::Result;
@@ -67,30 +69,53 @@ pub struct Consumption {
 /// to `out`, which is flushed whenever nothing more is at hand.
 ///
 /// # Errors
-/// Where the stream isn't there or may not be read; where a shard gave nothing but errors for 5 minutes; where `out`
-/// takes no more; with [`Leftovers`](crate::error::Kind::Leftovers) where its own consumer could not be removed.
+/// Where the stream isn't there or may not be read; where a shard gave nothing but errors for 5 minutes, or for a while
+/// up to the end of the duration; where `out` takes no more; with [`Kind::Leftovers`] where its own consumer could not
+/// be removed.
 pub async fn consume(
     context: &Context,
     stream: &str,
     options: &ConsumeOptions,
     out: &mut dyn Write,
 ) -> Result<Consumption> {
+    let tries = Tries::default();
     if !options.fan_out {
-        return Reading::new(context, stream, options, None).run(out).await;
+        return Reading::new(context, stream, options, None, &tries).run(out).await;
     }
-    let consumer = Consumer::register(context, stream).await?;
+    let mut consumer = Consumer::new(context, stream).await?;
     let outcome = async {
         tokio::select! {
             biased;
             _ = context.signals.heard(1) => return Ok(Consumption::default()),
-            ready = consumer.ready(context) => ready?,
+            ready = consumer.begin(context, stream) => ready?,
         }
-        Reading::new(context, stream, options, Some(&consumer)).run(out).await
+        Reading::new(context, stream, options, Some(&consumer), &tries).run(out).await
     };
     let outcome = outcome.await;
-    // Why it ended says more than that something is left.
-    let removed = consumer.remove(context).await;
-    outcome.and_then(|consumption| removed.map(|()| consumption))
+    match (outcome, consumer.remove(context).await) {
+        (outcome, Ok(())) => outcome,
+        (Ok(_), Err(left)) => Err(left.into()),
+        // Why it ended says more than that something is left, which is told beside it.
+        (Err(error), Err(left)) => match error.downcast::<Error>() {
+            Ok(error) => Err(Error { remedies: [error.remedies, left.remedies].concat(), ..error }.into()),
+            Err(error) => {
+                consumer.tell_left(context);
+                Err(error)
+            }
+        },
+    }
+}
+
+/// The same error with what had been shown by then.
+fn broken_off(error: anyhow::Error, records: u64) -> anyhow::Error {
+    match error.downcast::<Error>() {
+        Ok(error) if records > 0 => {
+            let records = if records == 1 { "1 record" } else { &format!("{records} records") };
+            Error { message: format!("{}; {records} had been read", error.message), ..error }.into()
+        }
+        Ok(error) => error.into(),
+        Err(error) => error,
+    }
 }
 
 struct Reading<'a> {
@@ -100,8 +125,15 @@ struct Reading<'a> {
     consumer: Option<&'a Consumer>,
     start: Instant,
     consumption: Consumption,
-    /// How far behind each shard is that is read.
-    behind: BTreeMap<String, Option<u64>>,
+    /// Each shard that is read.
+    reads: BTreeMap<String, Read>,
+}
+
+/// How the reading of a shard goes.
+struct Read {
+    /// How far behind it is.
+    behind: Option<u64>,
+    tries: Tries,
 }
 
 /// A shard's reader.
@@ -111,10 +143,10 @@ enum Reader {
 }
 
 impl Reader {
-    fn new(consumer: Option<&Consumer>, shard: String, position: Position) -> Self {
+    fn new(consumer: Option<&Consumer>, shard: String, position: Position, tries: Tries) -> Self {
         match consumer {
-            None => Reader::Poll(Poll::new(shard, position)),
-            Some(consumer) => Reader::Subscription(Box::new(Subscription::new(consumer, shard, position))),
+            None => Reader::Poll(Poll::new(shard, position, tries)),
+            Some(it) => Reader::Subscription(Box::new(Subscription::new(it, shard, position, tries))),
         }
     }
 
@@ -145,17 +177,29 @@ impl<'a> Reading<'a> {
         stream: &'a str,
         options: &'a ConsumeOptions,
         consumer: Option<&'a Consumer>,
+        tries: &'a Tries,
     ) -> Self {
-        let stream = Stream { kinesis: &context.clients.kinesis, name: stream, clock: &context.clock };
-        let (consumption, behind) = (Consumption::default(), BTreeMap::new());
-        Reading { context, stream, options, consumer, start: Instant::now(), consumption, behind }
+        let stream = Stream { kinesis: &context.clients.kinesis, name: stream, clock: &context.clock, tries };
+        let (consumption, reads) = (Consumption::default(), BTreeMap::new());
+        Reading { context, stream, options, consumer, start: Instant::now(), consumption, reads }
     }
 
     async fn run(mut self, out: &mut dyn Write) -> Result<Consumption> {
         let ended = self.read(out).await;
         self.consumption.consumed.seconds = self.start.elapsed().as_secs_f64();
         out.flush()?;
-        ended?;
+        if let Err(error) = ended {
+            self.tell_progress(&mut None);
+            if self.options.show == Show::Count {
+                let mut anew = u64::MAX;
+                self.tell_counts(&mut anew);
+            }
+            return Err(broken_off(error, self.consumption.consumed.records));
+        }
+        // What failed up to the end, if only for a moment, may have more.
+        if self.reads.values().any(|read| read.tries.failing().is_some()) {
+            self.consumption.consumed.behind_milliseconds = None;
+        }
         Ok(self.consumption)
     }
 
@@ -164,26 +208,34 @@ impl<'a> Reading<'a> {
         let deadline = self.options.duration.and_then(|duration| self.start.checked_add(duration));
         let stopped = context.signals.heard(1);
         tokio::pin!(stopped);
-        let mut shards = tokio::select! {
-            biased;
-            _ = &mut stopped => return Ok(()),
-            shards = self.begin() => shards?,
-        };
-        let mut steps = FuturesUnordered::new();
-        for (shard, position) in shards.ready() {
-            self.behind.insert(shard.clone(), None);
-            steps.push(Reader::new(self.consumer, shard, position).step(stream, self.left()));
-        }
         let (mut ticks, mut counts) = (interval(TELL_EVERY), interval(COUNT_EVERY));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         counts.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let begin = self.begin();
+        tokio::pin!(begin);
+        let mut shards = loop {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return Ok(()),
+                () = sleep_until(deadline.unwrap_or(self.start)), if deadline.is_some() => return self.unread(),
+                _ = ticks.tick() => self.tell_failing(),
+                shards = &mut begin => break shards?,
+            }
+        };
+        let mut steps = FuturesUnordered::new();
+        for (shard, position) in shards.ready() {
+            steps.push(self.reader(shard, position).step(stream, self.left()));
+        }
         let (mut told, mut counted) = (None, 0);
         while !steps.is_empty() {
             tokio::select! {
                 biased;
                 _ = &mut stopped => return Ok(()),
-                () = sleep_until(deadline.unwrap_or(self.start)), if deadline.is_some() => return Ok(()),
-                _ = ticks.tick() => self.tell_progress(&mut told),
+                () = sleep_until(deadline.unwrap_or(self.start)), if deadline.is_some() => return self.unread(),
+                _ = ticks.tick() => {
+                    self.tell_failing();
+                    self.tell_progress(&mut told);
+                }
                 _ = counts.tick(), if self.options.show == Show::Count => self.tell_counts(&mut counted),
                 Some(step) = steps.next() => {
                     let (reader, chunk) = step?;
@@ -198,17 +250,18 @@ impl<'a> Reading<'a> {
                         return Ok(());
                     }
                     let Some(children) = chunk.ended else {
-                        self.behind.insert(reader.shard().to_owned(), chunk.behind_milliseconds);
+                        if let Some(read) = self.reads.get_mut(reader.shard()) {
+                            read.behind = chunk.behind_milliseconds;
+                        }
                         steps.push(reader.step(stream, self.left()));
                         continue;
                     };
                     shards.ended(reader.shard(), &children);
-                    self.behind.remove(reader.shard());
+                    self.reads.remove(reader.shard());
                     let shard = reader.shard().to_owned();
                     context.reporter.tell(&Event::ShardEnded { children: shards.children(&shard), shard });
                     for (shard, position) in shards.ready() {
-                        self.behind.insert(shard.clone(), None);
-                        steps.push(Reader::new(self.consumer, shard, position).step(stream, self.left()));
+                        steps.push(self.reader(shard, position).step(stream, self.left()));
                     }
                 }
             }
@@ -216,9 +269,25 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    async fn begin(&self) -> Result<Shards> {
-        let told = self.stream.shards().await?;
-        Ok(Shards::new(&told, self.stream.positions(&self.options.from, &told).await?))
+    fn begin(&self) -> impl Future<Output = Result<Shards>> + use<'a> {
+        let (stream, options) = (self.stream, self.options);
+        async move {
+            let told = stream.shards().await?;
+            Ok(Shards::new(&told, stream.positions(&options.from, &told).await?))
+        }
+    }
+
+    /// How far the shard that is furthest behind is behind. Nobody knows that of one whose reads fail.
+    fn behind(&self) -> Option<u64> {
+        let is_failing = self.reads.values().any(|read| read.tries.failing().is_some_and(|it| it.lasts()));
+        if is_failing { None } else { self.reads.values().filter_map(|read| read.behind).max() }
+    }
+
+    /// Begins to read a shard.
+    fn reader(&mut self, shard: String, position: Position) -> Reader {
+        let tries = Tries::default();
+        self.reads.insert(shard.clone(), Read { behind: None, tries: tries.clone() });
+        Reader::new(self.consumer, shard, position, tries)
     }
 
     /// How many records may still come.
@@ -243,11 +312,54 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// What is asked, and how that goes.
+    fn asked(&self) -> impl Iterator<Item = (String, &Tries)> {
+        let stream = std::iter::once((format!("stream {}", self.stream.name), self.stream.tries));
+        stream.chain(self.reads.iter().map(|(shard, read)| (format!("shard {shard}"), &read.tries)))
+    }
+
+    fn tell_failing(&self) {
+        for (what, tries) in self.asked() {
+            self.context.reporter.tell(&match tries.news() {
+                Some(News::Failing(Failing { since, reason })) => {
+                    Event::ReadsFailing { what, reason, seconds: since.elapsed().as_secs_f64() }
+                }
+                Some(News::Over) => Event::ReadsWork { what },
+                None => continue,
+            });
+        }
+    }
+
+    /// Why what was read is not all that there was to read by now: what has failed for a while up to this moment, or
+    /// has never worked.
+    fn unread(&self) -> Result<()> {
+        let is_new = |what: &str| {
+            let shard = what.strip_prefix("shard ").and_then(|shard| self.reads.get(shard));
+            shard.map_or(self.reads.is_empty(), |read| read.behind.is_none())
+        };
+        let failing = self.asked().filter_map(|(what, tries)| Some((what, tries.failing()?)));
+        let unread: Vec<_> = failing.filter(|(what, failing)| failing.lasts() || is_new(what)).collect();
+        let Some((what, Failing { since, reason })) = unread.iter().max_by_key(|(_, it)| it.since.elapsed())
+        else {
+            return Ok(());
+        };
+        let others = match unread.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let seconds = since.elapsed().as_secs().max(1);
+        let message = format!("no read of {what}{others} has worked for the last {seconds} s");
+        Err(Error::new(Kind::Failed, message)
+            .because(reason.clone())
+            .remedy("Look at the service and the network, then run it again: with a time, `--from` goes on from there.")
+            .into())
+    }
+
     fn tell_progress(&mut self, told: &mut Option<(u64, Option<u64>)>) {
-        let behind_milliseconds = self.behind.values().flatten().copied().max();
+        let behind_milliseconds = self.behind();
         let consumed = &mut self.consumption.consumed;
         consumed.behind_milliseconds = behind_milliseconds;
-        consumed.shards = self.behind.len();
+        consumed.shards = self.reads.len();
         let now = (consumed.records, behind_milliseconds);
         if told.replace(now) != Some(now) {
             let seconds = self.start.elapsed().as_secs_f64();

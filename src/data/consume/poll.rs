@@ -3,8 +3,10 @@
 use super::place::Position;
 use super::stream::{Chunk, Failure, Patience, Stream};
 use crate::cloud::fault;
+use crate::cloud::tries::Tries;
 use anyhow::Result;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -30,14 +32,14 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub(super) fn new(shard: String, position: Position) -> Self {
+    pub(super) fn new(shard: String, position: Position, tries: Tries) -> Self {
         Poll {
             shard,
             position,
             iterator: None,
             renewed: false,
             due: Instant::now(),
-            patience: Patience::new(),
+            patience: Patience::new(tries),
         }
     }
 
@@ -51,7 +53,7 @@ impl Poll {
             sleep_until(self.due).await;
             let iterator = match self.iterator.take() {
                 Some(iterator) => iterator,
-                None => match stream.iterator(&self.shard, &self.position).await {
+                None => match stream.iterator(&self.shard, &self.position, &self.patience.tries).await {
                     Ok(iterator) => {
                         // Asked anew, the newest would be newer.
                         if self.position == Position::Latest {
@@ -68,6 +70,7 @@ impl Poll {
             };
             let limit = i32::try_from(most.unwrap_or(MOST).clamp(1, MOST)).ok();
             let call = stream.kinesis.get_records().shard_iterator(&iterator).set_limit(limit);
+            let call = call.customize().interceptor(self.patience.tries.notes::<GetRecordsError>());
             let answer = match call.send().await {
                 Ok(answer) => answer,
                 Err(error) => {

@@ -4,15 +4,18 @@ use super::place::{From, Position};
 use super::shards::{Told, children_of};
 use crate::clock::Clock;
 use crate::cloud::fault;
+use crate::cloud::tries::Tries;
 use crate::data::backoff::Backoff;
 use crate::error::{Error, Kind};
 use anyhow::{Context as _, Result};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::operation::get_shard_iterator::GetShardIteratorError;
+use aws_sdk_kinesis::operation::list_shards::ListShardsError;
 use aws_sdk_kinesis::types::{ChildShard, Record, Shard};
 use jiff::Timestamp;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// After so long without a single answer, reading ends.
 const GIVE_UP: Duration = Duration::from_mins(5);
@@ -24,6 +27,8 @@ pub(super) struct Stream<'a> {
     pub(super) kinesis: &'a Client,
     pub(super) name: &'a str,
     pub(super) clock: &'a Clock,
+    /// How the calls go that are about no shard.
+    pub(super) tries: &'a Tries,
 }
 
 /// What a shard gave.
@@ -40,27 +45,28 @@ pub(super) struct Chunk {
 #[derive(Debug)]
 pub(super) struct Patience {
     backoff: Backoff,
-    since: Option<Instant>,
+    pub(super) tries: Tries,
 }
 
 impl Patience {
-    pub(super) fn new() -> Self {
-        Patience { backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(5)), since: None }
+    pub(super) fn new(tries: Tries) -> Self {
+        Patience { backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(5)), tries }
     }
 
     /// There was an answer.
     pub(super) fn restore(&mut self) {
         self.backoff.reset();
-        self.since = None;
+        self.tries.succeeded();
     }
 
     /// Waits before the next try. An error where there have been none but errors for too long.
     pub(super) async fn wait(&mut self, what: &str, error: anyhow::Error) -> Result<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= GIVE_UP {
+        let reason = Error::of(&error);
+        self.tries.failed(reason.cause.clone().unwrap_or_else(|| reason.message.clone()));
+        if self.tries.failing().is_some_and(|failing| failing.since.elapsed() >= GIVE_UP) {
             let minutes = GIVE_UP.as_secs() / 60;
             let message = format!("{what} gave no answer for {minutes} minutes");
-            return Err(Error::new(Kind::TimedOut, message).because(Error::of(&error).to_string()).into());
+            return Err(Error::new(Kind::TimedOut, message).because(reason.to_string()).into());
         }
         sleep(self.backoff.equal_jitter()).await;
         Ok(())
@@ -70,7 +76,8 @@ impl Patience {
 impl Stream<'_> {
     /// All shards that are kept, the closed ones included.
     pub(super) async fn shards(self) -> Result<Vec<Told>> {
-        let (mut shards, mut token, mut patience) = (Vec::new(), None::<String>, Patience::new());
+        let (mut shards, mut token) = (Vec::new(), None::<String>);
+        let mut patience = Patience::new(self.tries.clone());
         loop {
             let call = self.kinesis.list_shards();
             // Asked for the next page, it takes nothing else.
@@ -78,6 +85,7 @@ impl Stream<'_> {
                 Some(token) => call.next_token(token),
                 None => call.stream_name(self.name),
             };
+            let call = call.customize().interceptor(self.tries.notes::<ListShardsError>());
             let page = match call.send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -90,6 +98,7 @@ impl Stream<'_> {
                     continue;
                 }
             };
+            patience.restore();
             shards.extend(page.shards().iter().map(told));
             token = page.next_token().map(str::to_owned);
             if token.is_none() {
@@ -98,12 +107,19 @@ impl Stream<'_> {
         }
     }
 
-    pub(super) async fn iterator(self, shard: &str, position: &Position) -> Result<String, Failure> {
+    pub(super) async fn iterator(
+        self,
+        shard: &str,
+        position: &Position,
+        tries: &Tries,
+    ) -> Result<String, Failure> {
         let call = self.kinesis.get_shard_iterator().stream_name(self.name).shard_id(shard);
         let call = call
             .shard_iterator_type(position.kind())
             .set_starting_sequence_number(position.number())
-            .set_timestamp(position.timestamp());
+            .set_timestamp(position.timestamp())
+            .customize()
+            .interceptor(tries.notes::<GetShardIteratorError>());
         match call.send().await {
             Ok(answer) => {
                 let none = || anyhow::anyhow!("shard {shard} gave no iterator");
@@ -147,7 +163,10 @@ impl Stream<'_> {
     async fn owner(self, number: &str, shards: &[Told]) -> Result<(String, Timestamp)> {
         let mut near = None;
         for shard in shards {
-            let at = match self.iterator(&shard.id, &Position::AtNumber(number.to_owned())).await {
+            let at = match self
+                .iterator(&shard.id, &Position::AtNumber(number.to_owned()), &Tries::default())
+                .await
+            {
                 Ok(at) => at,
                 Err(Failure::Refused(_)) => continue,
                 Err(Failure::Passing(error) | Failure::Final(error)) => return Err(error),

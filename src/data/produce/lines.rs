@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 /// A partition key has at most so many characters.
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html>
 const KEY_CHARACTERS: usize = 256;
+/// What some editors and shells put before a file's text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// So many lines are handed over at once, where so many are at hand.
 const AT_ONCE: usize = 500;
 
@@ -178,6 +180,10 @@ impl<R: Read> Reader<R> {
                         .because(error.to_string()));
                 }
             }
+            let text = match self.number {
+                1 => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text),
+                _ => &text,
+            };
             let data = text.trim_ascii();
             if data.is_empty() {
                 continue;
@@ -279,6 +285,18 @@ mod tests {
         let expected =
             [("{\"id\": 1, \"k\": \"A\"}", "A"), ("{\"k\":2.5}", "2.5"), ("{\"k\": true}", "true")];
         assert_eq!(read, expected.map(|(data, key)| (data.to_owned(), key.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
+        let marked = file("\u{feff}{\"k\":1}\r\n2\r\n".as_bytes());
+        let read = all(Lines::open(marked.path().to_str().unwrap(), None).unwrap()).await.unwrap();
+        assert_eq!(read.iter().map(|(data, _)| data.as_str()).collect::<Vec<_>>(), ["{\"k\":1}", "2"]);
+        let alone = file("\u{feff}".as_bytes());
+        assert_eq!(all(Lines::open(alone.path().to_str().unwrap(), None).unwrap()).await.unwrap(), []);
+        let later = file("1\n\u{feff}2\n".as_bytes());
+        let error = Lines::open(later.path().to_str().unwrap(), None).unwrap_err();
+        assert!(error.message.contains("line 2: it is not JSON"), "{}", error.message);
     }
 
     #[tokio::test]

@@ -173,6 +173,17 @@ async fn objects_are_unpacked_by_what_they_are_and_damaged_ones_are_told_with_th
     assert_eq!(text, expected + &(0..500).map(row).collect::<String>());
     assert_eq!((summary.broken, summary.rows, summary.not_rows), (2, 504, 0));
     assert!(summary.broken_in.as_ref().unwrap().starts_with("rows/d.gz: its gzip is damaged"), "{summary:?}");
+    let error = summary.failure().unwrap();
+    assert_eq!(error.kind, Kind::Failed);
+    assert_eq!(error.message, "2 objects could not be read to the end, so that rows are missing");
+    let cause = error.cause.unwrap();
+    assert!(
+        cause.starts_with("rows/d.gz: its gzip is damaged: ") && cause.contains("\nrows/e.zip: "),
+        "{cause}"
+    );
+    let many = ResultsSummary { broken: 5, ..summary }.failure().unwrap();
+    assert!(many.cause.unwrap().ends_with("\nand 3 more"));
+    assert_eq!(ResultsSummary::default().failure(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! What has to be known before anything is sent: whether each leg is there and ready, and how long its buffers take.
 
 use super::course::{Due, Seen};
+use super::denied::Denied;
 use super::look::Place;
 use super::report::Leg;
 use super::{Backoff, Wish};
@@ -121,8 +122,9 @@ async fn until_ready<T>(
     }
 }
 
-/// What a call that failed says of its leg: it isn't there, it can't be asked for now, or the caller may not ask.
-fn failed<T, E>(error: SdkError<E, HttpResponse>, leg: Leg, name: &str) -> Result<Asked<T>>
+/// What a call that failed says of its leg: it isn't there, it can't be asked for now, or the caller may not ask, for
+/// which this action has to be allowed.
+fn failed<T, E>(error: SdkError<E, HttpResponse>, leg: Leg, name: &str, action: &str) -> Result<Asked<T>>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -136,9 +138,7 @@ where
     let told = Error::of(&error);
     match () {
         () if passes => Ok(Asked::NotYet(told.cause.unwrap_or(told.message))),
-        () if is_forbidden => {
-            Ok(Asked::Never(Seen::Broken { leg, said: told.to_string(), kind: Kind::Credentials }))
-        }
+        () if is_forbidden => Ok(Asked::Never(Denied::of(leg, &told, action, name).into())),
         () => Err(error),
     }
 }
@@ -152,7 +152,7 @@ async fn stream(context: &Context, name: &str) -> Result<Asked<Vec<Shard>>> {
     let kinesis = &context.clients.kinesis;
     let summary = match kinesis.describe_stream_summary().stream_name(name).send().await {
         Ok(answer) => answer,
-        Err(error) => return failed(error, Leg::Stream, name),
+        Err(error) => return failed(error, Leg::Stream, name, "kinesis:DescribeStreamSummary"),
     };
     match summary.stream_description_summary().map(|it| it.stream_status().clone()) {
         Some(StreamStatus::Active | StreamStatus::Updating) => {}
@@ -170,7 +170,7 @@ async fn stream(context: &Context, name: &str) -> Result<Asked<Vec<Shard>>> {
         };
         let page = match call.send().await {
             Ok(page) => page,
-            Err(error) => return failed(error, Leg::Stream, name),
+            Err(error) => return failed(error, Leg::Stream, name, "kinesis:ListShards"),
         };
         let open = page.shards().iter().filter(|shard| {
             shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none())
@@ -194,7 +194,7 @@ async fn delivery(context: &Context, name: &str) -> Result<Asked<DeliveryStreamD
     let answer =
         match context.clients.firehose.describe_delivery_stream().delivery_stream_name(name).send().await {
             Ok(answer) => answer,
-            Err(error) => return failed(error, Leg::Delivery, name),
+            Err(error) => return failed(error, Leg::Delivery, name, "firehose:DescribeDeliveryStream"),
         };
     let Some(delivery) = answer.delivery_stream_description else {
         return Ok(Asked::NotYet("nothing told".to_owned()));
@@ -245,7 +245,7 @@ fn prefixes(destination: &ExtendedS3DestinationDescription) -> [Option<String>; 
 async fn function(context: &Context, name: &str, workshop: &Workshop) -> Result<Asked<bool>> {
     let answer = match context.clients.lambda.get_function_configuration().function_name(name).send().await {
         Ok(answer) => answer,
-        Err(error) => return failed(error, Leg::Transform, name),
+        Err(error) => return failed(error, Leg::Transform, name, "lambda:GetFunctionConfiguration"),
     };
     match of_function(&answer) {
         Readiness::Ready => {}
@@ -265,11 +265,10 @@ async fn bucket(context: &Context, wish: &Wish) -> Result<Asked<()>> {
         Ok(Bucket::Missing) => never(Leg::Bucket, format!("{name} is not there")),
         Ok(Bucket::Foreign) => never(Leg::Bucket, format!("{name} belongs to another account")),
         Err(error) if fault::passes(&error) => Ok(Asked::NotYet(Error::of(&error).to_string())),
-        Err(error) if Error::of(&error).kind == Kind::Credentials => Ok(Asked::Never(Seen::Broken {
-            leg: Leg::Bucket,
-            said: Error::of(&error).to_string(),
-            kind: Kind::Credentials,
-        })),
+        Err(error) if Error::of(&error).kind == Kind::Credentials => {
+            let denied = Denied::of(Leg::Bucket, &Error::of(&error), "s3:ListBucket", name);
+            Ok(Asked::Never(denied.into()))
+        }
         Err(error) => Err(error),
     }
 }

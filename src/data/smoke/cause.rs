@@ -21,11 +21,6 @@ const STREAM: &[Known] = &[
         &["Grant kms:GenerateDataKey on the key, and look whether it is enabled."],
     ),
     (
-        &["AccessDenied", "not authorized"],
-        "Whoever runs this may not put records into the data stream {stream}.",
-        &["Grant kinesis:PutRecords on it, or run this as somebody who has it."],
-    ),
-    (
         &["ThroughputExceeded", "Rate exceeded", "LimitExceeded"],
         "Other producers fill the shards of {stream}: a shard takes 1 MB and 1,000 records a second.",
         &["Send less, or give it more shards: `{up --shards N}`."],
@@ -142,12 +137,6 @@ pub(super) fn cause(
             &["Give it more time: a longer --timeout, or none at all."],
         );
     }
-    if seen.iter().any(|it| it.starts_with("cannot look")) {
-        return words(
-            "Whoever runs this may not look at it, so that nothing is known of whether it works.",
-            &["Grant what is missing, or run this as somebody who has it."],
-        );
-    }
     // What the delivery stream itself says is known by its code.
     let code = |it: &String| {
         it.split_once(": ").map(|(code, _)| code.to_owned()).filter(|code| leg_of(code).is_some())
@@ -217,11 +206,6 @@ mod tests {
     #[test]
     fn what_was_said_tells_the_likely_cause() {
         for (leg, seen, meaning) in [
-            (
-                Leg::Stream,
-                "AccessDeniedException: User is not authorized",
-                "may not put records into the data stream s",
-            ),
             (Leg::Stream, "ProvisionedThroughputExceededException: Rate exceeded", "fill the shards of s"),
             (Leg::Stream, "KMSAccessDeniedException: no", "encrypted"),
             (Leg::Stream, "s is not there", "deleted behind CloudFormation's back"),
@@ -231,7 +215,6 @@ mod tests {
                 "0 of 3 trades have their rows",
                 "Nothing tells that the delivery stream d has read",
             ),
-            (Leg::Delivery, "cannot look at d: AccessDeniedException: no", "may not look at it"),
             (Leg::Transform, "Lambda.InvokeAccessDenied: no", "may not call the processor"),
             (Leg::Transform, "Lambda.FunctionError: no", "ended with an error"),
             (Leg::Transform, "Lambda.FunctionTimedOut: no", "longer than its timeout"),

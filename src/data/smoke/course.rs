@@ -3,6 +3,7 @@
 mod hang;
 
 use super::cause::{Cause, cause};
+use super::denied::Denied;
 use super::record::Marked;
 use super::report::{Leg, LegReport, LegState};
 use crate::error::Kind;
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 /// A delivery stream that began to read less than so many seconds before the sending may not have read yet: it starts
 /// at LATEST, and nobody tells when it has its place on each shard.
 const YOUNG: f64 = 600.0;
+/// What shows that a leg works, where one after it doesn't.
+const CAME: &str = "records of this test came through";
 /// So much of what was said is shown of a broken leg.
 const SHOWN: usize = 4;
 
@@ -54,8 +57,10 @@ pub(super) enum Seen {
     Complaint { leg: Leg, said: String },
     /// What a service says of a leg beside: it is shown where that leg is broken.
     Note { leg: Leg, said: String },
-    /// A leg works as far as records of anybody are concerned.
+    /// Records got on from a leg, but anybody's: a hint at where the test's own hang, and no proof.
     Passed { leg: Leg, said: String },
+    /// The caller may not do what it takes to test a leg.
+    Denied(Denied),
     /// A leg doesn't work, and won't by itself.
     Broken { leg: Leg, said: String, kind: Kind },
 }
@@ -120,6 +125,7 @@ impl Course {
                 state: LegState::Waiting,
                 seconds: None,
                 seen: Vec::new(),
+                denied: None,
                 meaning: None,
                 remedies: Vec::new(),
             })
@@ -174,6 +180,7 @@ impl Course {
             Seen::Complaint { leg, said } => self.hear(leg, said, Weight::Complaint),
             Seen::Note { leg, said } => self.hear(leg, said, Weight::Note),
             Seen::Passed { leg, said } => self.hear(leg, said, Weight::Passed),
+            Seen::Denied(denied) => self.is_denied(now, denied),
             Seen::Broken { leg, said, kind } => self.breaks(now, leg, vec![said], kind),
         }
     }
@@ -207,7 +214,7 @@ impl Course {
         }
         let since = self.since_sent(now);
         if is_over {
-            let leg = self.suspect();
+            let leg = self.suspect(since);
             let seen = self.evidence(leg, since);
             self.breaks(now, leg, seen, Kind::TimedOut);
             return Next::Broken(leg, Kind::TimedOut);
@@ -218,7 +225,7 @@ impl Course {
         if self.may_send_again() {
             return Next::SendAgain;
         }
-        let leg = self.suspect();
+        let leg = self.suspect(since);
         let seen = self.evidence(leg, since);
         for report in &mut self.legs {
             if report.state == LegState::Late && report.leg != leg {
@@ -349,27 +356,47 @@ impl Course {
 
     fn breaks(&mut self, now: f64, leg: Leg, seen: Vec<String>, kind: Kind) {
         let is_early = kind == Kind::TimedOut && self.since_sent(now) < self.terms.due.landed;
-        let Cause { meaning, remedies } =
-            cause(leg, &seen, is_early, &self.terms.names, &self.terms.invocation);
+        let cause = cause(leg, &seen, is_early, &self.terms.names, &self.terms.invocation);
+        let state = if is_early { LegState::OutOfTime } else { LegState::Broken };
+        self.ends_at(now, leg, (state, kind), seen, cause);
+    }
+
+    fn is_denied(&mut self, now: f64, denied: Denied) {
+        let Denied { leg, what, said, cause } = denied;
+        self.ends_at(now, leg, (LegState::Denied, Kind::Credentials), vec![said], cause);
+        if let Some(report) = self.legs.iter_mut().find(|report| report.leg == leg) {
+            report.denied = what;
+        }
+    }
+
+    /// The test ends at this leg, which stands so.
+    fn ends_at(
+        &mut self,
+        now: f64,
+        leg: Leg,
+        (state, kind): (LegState, Kind),
+        seen: Vec<String>,
+        why: Cause,
+    ) {
         let since = self.since_sent(now);
         self.broken = Some((leg, kind));
         let proven = self.proven(leg);
         for report in &mut self.legs {
             if report.leg == leg {
-                report.state = if is_early { LegState::OutOfTime } else { LegState::Broken };
+                report.state = state;
                 report.seconds = Some(since);
                 report.seen.clone_from(&seen);
-                report.meaning = Some(meaning.clone());
-                report.remedies.clone_from(&remedies);
+                report.meaning = Some(why.meaning.clone());
+                report.remedies.clone_from(&why.remedies);
             } else if report.state != LegState::Good && report.state != LegState::NotTested {
-                let seen = proven.iter().find(|(of, _)| *of == report.leg);
-                report.state = match seen {
-                    Some(_) => LegState::Good,
-                    None if report.leg > leg => LegState::NotReached,
-                    None => LegState::Waiting,
+                let is_proven = proven.contains(&report.leg);
+                report.state = match report.leg > leg {
+                    _ if is_proven => LegState::Good,
+                    true => LegState::NotReached,
+                    false => LegState::Waiting,
                 };
-                report.seconds = seen.map(|_| since);
-                report.seen = seen.map(|(_, said)| said.clone()).into_iter().collect();
+                report.seconds = is_proven.then_some(since);
+                report.seen = is_proven.then(|| CAME.to_owned()).into_iter().collect();
             }
         }
     }

@@ -34,7 +34,7 @@ struct Told {
 }
 
 enum Says {
-    /// Something got on.
+    /// Something got on: anybody's.
     Passed,
     /// Something is wrong.
     Complaint,
@@ -215,7 +215,7 @@ fn of_delivery(lines: &[String]) -> Vec<Seen> {
     said.collect()
 }
 
-/// A function that was called has been given records, so that they were read; what it says of failures is a hint only.
+/// A function that was called has been given records, of whomever; what it says of failures is a hint only, too.
 fn of_processor(lines: &[String]) -> Vec<Seen> {
     const SAYS_OF_FAILURE: &[&str] = &["ERROR", "errorType", "Task timed out", "Runtime exited", "panicked"];
     let mut seen = Vec::new();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_that_was_called_shows_that_records_are_read() {
+    fn a_processor_that_was_called_hints_that_records_are_read() {
         let lines = [
             "START RequestId: 1 Version: $LATEST\n",
             "Task timed out after 3.00 seconds",

@@ -2,11 +2,12 @@
 
 use super::Pipeline;
 use super::course::Seen;
-use super::record::{Marked, number_in};
+use super::denied::Denied;
+use super::record::{Marked, number_in, numbers_in};
 use super::report::Leg;
 use crate::cloud::{bucket, fault};
 use crate::data::objects::{FETCHES, Failure, ResultsQuery, fetch};
-use crate::data::rows::{Fields, Piece};
+use crate::data::rows::{BEGINNING, Fields, Piece};
 use crate::error::{Error, Kind};
 use anyhow::Result;
 use aws_sdk_s3::Client;
@@ -97,16 +98,15 @@ impl Blind {
     }
 }
 
-impl From<Failure> for Blind {
-    fn from(failure: Failure) -> Self {
+impl Blind {
+    /// Why a call failed that looks at what a leg owes, for which this action has to be allowed.
+    fn of(failure: Failure, leg: Leg, action: &str, resource: &str) -> Self {
         let told = Error::of(&failure.error);
         match () {
             () if failure.transient => Blind::ForNow(told.to_string()),
-            () if told.kind == Kind::Credentials => Blind::Broken(Seen::Broken {
-                leg: Leg::Bucket,
-                said: told.to_string(),
-                kind: Kind::Credentials,
-            }),
+            () if told.kind == Kind::Credentials => {
+                Blind::Broken(Denied::of(leg, &told, action, resource).into())
+            }
             () => Blind::Failed(failure.error),
         }
     }
@@ -167,7 +167,9 @@ impl Look {
                     all.extend(seen);
                 }
                 // Somebody's object that is damaged says nothing of this test.
-                Err(failure) if Error::of(&failure.error).kind == Kind::Credentials => failed = Some(failure),
+                Err(failure) if Error::of(&failure.error).kind == Kind::Credentials => {
+                    failed = Some((failure, self.leg_of(&key)));
+                }
                 Err(_) => {}
             }
         }
@@ -180,7 +182,19 @@ impl Look {
             }
         }
         // What was found counts also where something else could not be read.
-        if all.is_empty() { failed.map_or(Ok(all), |failure| Err(failure.into())) } else { Ok(all) }
+        match failed {
+            Some((failure, leg)) if all.is_empty() => {
+                let objects = format!("{}/*", self.query.bucket);
+                Err(Blind::of(failure, leg, "s3:GetObject", &objects))
+            }
+            _ => Ok(all),
+        }
+    }
+
+    /// The leg that owes an object.
+    fn leg_of(&self, key: &str) -> Leg {
+        let is_error = self.places.get(1).is_some_and(|errors| key.starts_with(&errors.prefix));
+        if is_error { Leg::Errors } else { Leg::Bucket }
     }
 
     /// The objects with records of this test.
@@ -212,7 +226,8 @@ impl Look {
                     Err(error) => {
                         let transient = fault::is_transient(&error);
                         let error = fault::explain(error, &format!("look at s3://{bucket}/{}", place.prefix));
-                        return Err(Failure { transient, error }.into());
+                        let (failure, leg) = (Failure { transient, error }, self.leg_of(&place.prefix));
+                        return Err(Blind::of(failure, leg, "s3:ListBucket", bucket));
                     }
                 };
                 let encoding = page.encoding_type;
@@ -237,14 +252,13 @@ async fn read(
     let (mut seen, mut others) = (Vec::new(), 0);
     if let Some(body) = fetch(s3, query, key).await? {
         let each = |piece: Piece<'_>| {
-            let of_us = match piece {
-                Piece::Row(text, fields) => of_us(text, fields, key, marker, records),
-                _ => None,
+            let (ours, is_ours_alone) = match piece {
+                Piece::Row(text, fields) => (Vec::from_iter(of_us(text, fields, key, marker, records)), true),
+                Piece::NotARow(line) => line_of_us(line, key, marker),
+                Piece::Broken(_) => (Vec::new(), false),
             };
-            match of_us {
-                Some(ours) => seen.push(ours),
-                None => others += 1,
-            }
+            others += usize::from(ours.is_empty() || !is_ours_alone);
+            seen.extend(ours);
             Ok(())
         };
         body.read(each).await?;
@@ -264,6 +278,14 @@ fn of_us(text: &str, fields: Fields, key: &str, marker: &str, records: &[Marked]
         return Some(Seen::Failed { number, key, code, message, intact });
     }
     Some(Seen::Row { number: number_in(text, marker)?, key, row: fields })
+}
+
+/// What a line that is no JSON object says of records of this test, and whether it holds nothing else for sure: not
+/// where a row may begin in it, nor where its end was cut. A processor of one's own may make such a line of a record.
+fn line_of_us(line: &[u8], key: &str, marker: &str) -> (Vec<Seen>, bool) {
+    let numbers = numbers_in(&String::from_utf8_lossy(line), marker);
+    let row = |number| Seen::Row { number, key: key.to_owned(), row: Fields::new() };
+    (numbers.into_iter().map(row).collect(), !line.contains(&b'{') && line.len() < BEGINNING)
 }
 
 fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
@@ -302,6 +324,12 @@ mod tests {
         let Some(Seen::Row { number: 1, .. }) = told("{\"stockId\": \"smoke-00c0ffee1234-1\"}") else {
             panic!()
         };
+        let line = |text: &str| line_of_us(text.as_bytes(), "k", "smoke-00c0ffee1234");
+        let row = |number| Seen::Row { number, key: "k".to_owned(), row: Fields::new() };
+        assert_eq!(line("this is not JSON: smoke-00c0ffee1234-3"), (vec![row(3)], true));
+        assert_eq!(line("[\"smoke-00c0ffee1234-4\"]smoke-00c0ffee1234-0"), (vec![row(4), row(0)], true));
+        assert_eq!(line("smoke-00c0ffee1234-4 {\"id\": 1}"), (vec![row(4)], false), "others' may follow");
+        assert_eq!(line("smoke-00c0ffee1235-4").0, []);
         let raw = |data: &[u8]| {
             let data = aws_smithy_types::base64::encode(data);
             told(&format!("{{\"errorCode\": \"c\", \"errorMessage\": \"m\", \"rawData\": \"{data}\"}}"))

@@ -8,6 +8,7 @@ mod before;
 mod cause;
 mod clear;
 mod course;
+mod denied;
 mod evidence;
 mod look;
 mod record;

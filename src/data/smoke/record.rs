@@ -77,6 +77,11 @@ pub(super) fn number_in(text: &str, marker: &str) -> Option<usize> {
     after.get(..digits)?.parse().ok()
 }
 
+/// The numbers of all records of this test that a text bears the markers of.
+pub(super) fn numbers_in(text: &str, marker: &str) -> Vec<usize> {
+    text.match_indices(marker).filter_map(|(at, _)| number_in(&text[at..], marker)).collect()
+}
+
 /// A marker that nobody else has: `smoke-` and 12 hexadecimal digits.
 pub(super) fn fresh_marker() -> String {
     format!("smoke-{:012x}", fastrand::u64(..) >> 16)

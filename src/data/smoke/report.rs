@@ -63,6 +63,8 @@ pub enum LegState {
     NotReached,
     /// It was not tried, on purpose.
     NotTested,
+    /// The caller may not do what it takes to test it, so that nothing is known of whether it works.
+    Denied,
 }
 
 /// What was seen of a leg.
@@ -81,12 +83,25 @@ pub struct LegReport {
     /// What was seen there: answers, objects, log lines, metrics.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<String>,
-    /// The likely cause, where it is broken or out of time.
+    /// What the caller may not do, where it is denied: a call, and what it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
+    /// The likely cause, where it is broken, denied or out of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<String>,
-    /// What to do, where it is broken or out of time.
+    /// What to do, where it is broken, denied or out of time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
+}
+
+impl LegReport {
+    /// Why a leg that is denied can't be tested, on from its name.
+    pub fn why_not_tested(&self) -> String {
+        match &self.denied {
+            Some(denied) => format!("can't be tested: you may not {denied}"),
+            None => "can't be tested: the credentials are no good".to_owned(),
+        }
+    }
 }
 
 /// What was sent.
@@ -117,7 +132,7 @@ pub struct SmokeReport {
     pub marker: String,
     /// Each leg, in the order in which a record takes them.
     pub legs: Vec<LegReport>,
-    /// The first that doesn't work, or that time ran out on; `null` where all do.
+    /// The first that doesn't work, that can't be tested, or that time ran out on; `null` where all work.
     pub broken: Option<Leg>,
     /// Trades sent.
     pub good: usize,
@@ -141,6 +156,7 @@ impl SmokeReport {
             LegState::OutOfTime => {
                 format!("time ran out before the {broken} leg could show whether it works")
             }
+            LegState::Denied => format!("the {broken} leg {}", leg.why_not_tested()),
             _ => format!("the {broken} leg is broken: {}", what_is_wrong(broken)),
         };
         let mut error = Error::new(kind, message);

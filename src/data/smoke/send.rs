@@ -3,6 +3,7 @@
 use super::Backoff;
 use super::before::Shard;
 use super::course::Seen;
+use super::denied::Denied;
 use super::record::Marked;
 use super::report::Leg;
 use crate::cloud::fault;
@@ -38,6 +39,9 @@ pub(super) async fn send(
             Err(error) => {
                 let passes = fault::is_transient(&error);
                 let error = Error::of(&fault::explain(error, &format!("put records into {stream}")));
+                if error.kind == Kind::Credentials {
+                    return Ok(Err(Denied::of(Leg::Stream, &error, "kinesis:PutRecords", stream).into()));
+                }
                 let said = error.cause.unwrap_or(error.message);
                 if !passes {
                     return Ok(Err(Seen::Broken { leg: Leg::Stream, said, kind: error.kind }));

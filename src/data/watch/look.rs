@@ -1,6 +1,7 @@
 //! Looks: one task a source, each at its own pace, and slower where it is asked to be.
 
 use super::ERRORS_EVERY;
+use super::board::Board;
 use super::follow::Place;
 use super::landed::{Errors, Rows};
 use super::lines::LogFollower;
@@ -16,7 +17,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::sleep;
 
 /// How often states are asked for. DescribeDeliveryStream is answered five times a second in an account and region.
@@ -27,6 +28,9 @@ const AFTER_THE_MINUTE: i64 = 10;
 const DENIED_EVERY: Duration = Duration::from_secs(60);
 /// The longest pause of a source that fails.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// What is told first waits no longer for a source that hasn't answered.
+const LONGEST_BEGINNING: Duration = Duration::from_secs(10);
 
 /// What is looked at, by its names in the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +136,20 @@ pub async fn look(
         Box::pin(keep_looking(clock, &sender, often, log(Source::DeliveryLog, &targets.delivery_log))),
     ];
     join_all(all).await;
+}
+
+/// Takes in what is told first: until every source has told something, but no longer than one that is slow may keep all
+/// others waiting.
+pub async fn begin(board: &mut Board, told: &mut UnboundedReceiver<Observation>, every: Duration) {
+    let end = sleep(every.min(LONGEST_BEGINNING));
+    tokio::pin!(end);
+    while !board.is_complete() {
+        tokio::select! {
+            biased;
+            Some(observation) = told.recv() => board.take(observation),
+            () = &mut end => return,
+        }
+    }
 }
 
 /// Looks at one source until nobody listens any more.

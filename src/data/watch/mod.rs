@@ -21,7 +21,7 @@ mod tests;
 
 pub use board::{Board, Failure, Health, HourlyCost, Last, Subject};
 pub use figure::{Leg, Reading, Unit, Value};
-pub use look::{Targets, look};
+pub use look::{Targets, begin, look};
 pub use metric::{Metric, Minutes, PERIOD};
 pub use snapshot::{Snapshots, snapshot};
 pub use source::{Landing, News, Observation, ProcessorState, Row, Source, StreamState, Trouble};

@@ -144,6 +144,14 @@ impl Runner {
         self.summary(&mut state, &summary::plan(plan, &self.env));
     }
 
+    /// The environment is up: its outputs, whatever comes after that.
+    pub fn deployed(&self, done: &Done) {
+        // The tour runs several commands, and none of them is what the job is about.
+        if self.verb == done.command {
+            self.outputs(&mut self.lock(), &github::outputs(done));
+        }
+    }
+
     /// The command failed.
     pub fn failed(&self, error: &Error) {
         let mut state = self.lock();
@@ -164,11 +172,11 @@ impl Runner {
     }
 
     fn done(&self, state: &mut State, done: &Done) {
-        // The tour runs several commands, and none of them is what the job is about.
         if self.verb != done.command {
             return;
         }
-        if matches!(self.verb, "up" | "down" | "extend") {
+        // Those of `up` are told before: see `deployed`.
+        if matches!(self.verb, "down" | "extend") {
             self.outputs(state, &github::outputs(done));
         }
         if self.verb == "reap" {

@@ -69,9 +69,14 @@ pub fn stage(event: &Event) -> Stage {
         | Event::Exported(_)
         | Event::LeftoverRemoved { .. }
         | Event::NotOurs { .. }
+        | Event::NothingToKeep { .. }
+        | Event::LastLines { .. }
         | Event::BroughtUpAgain { .. }
         | Event::Producing(_)
+        | Event::RecordsRefused { .. }
         | Event::Consuming(_)
+        | Event::ReadsFailing { .. }
+        | Event::ReadsWork { .. }
         | Event::Counted(_)
         | Event::ShardEnded { .. }
         | Event::ConsumerReady { .. }
@@ -92,6 +97,7 @@ pub fn stage(event: &Event) -> Stage {
         Event::LocalReady { .. }
         | Event::ArtifactReady { .. }
         | Event::PollFailed { .. }
+        | Event::ObjectDamaged { .. }
         | Event::CredentialsRenewed
         | Event::Slept { .. }
         | Event::Retagging { .. }

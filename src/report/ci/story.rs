@@ -62,6 +62,7 @@ impl Story {
             | Event::Exported(_)
             | Event::ExportUnsettled { .. }
             | Event::NotOurs { .. }
+            | Event::NothingToKeep { .. }
             | Event::BroughtUpAgain { .. }
             | Event::MarksYielded { .. }
             | Event::Expired { .. }

@@ -21,6 +21,7 @@ pub fn done(done: &Done, env: &str, story: &Story) -> String {
     let stack = done.stack.as_deref().unwrap_or_default();
     if let Some(reckoning) = done.reckoning.filter(|_| done.command == "reap") {
         let how = match (reckoning.dry_run, reckoning.due) {
+            (_, 0) if reckoning.left_alone > 0 => "There is nothing to reap".to_owned(),
             (_, 0) => "There is nothing whose time is over".to_owned(),
             (true, due) => {
                 format!("{} would be reaped: that was a dry run", count(due as u64, "environment"))
@@ -169,6 +170,7 @@ fn smoke(report: &SmokeReport) -> String {
                 LegState::Late => "⏳ late",
                 LegState::Waiting => "❔",
                 LegState::OutOfTime => "⏳ out of time",
+                LegState::Denied => "❔ can't be tested",
                 LegState::NotReached => "➖ not reached",
                 LegState::NotTested => "➖ not tested",
             };

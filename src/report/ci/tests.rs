@@ -66,7 +66,14 @@ fn of(pipeline: Pipeline, verb: &'static str, run: &Run, files: &Path) -> String
     let env = if verb == "reap" { "" } else { "dev" };
     let runner = Arc::new(Runner::on(pipeline, verb, env, Verbosity::Normal, named, Box::new(err.clone())));
     let reporter = InPipeline { runner: runner.clone(), reporter: human.clone() };
-    run.events.iter().for_each(|event| reporter.tell(event));
+    for event in &run.events {
+        if let Event::Done(done) = event
+            && done.command == "up"
+        {
+            runner.deployed(done);
+        }
+        reporter.tell(event);
+    }
     if let Some(error) = &run.failure {
         runner.close();
         human.failure(error);
@@ -339,6 +346,26 @@ fn verbs_that_bring_nothing_up_or_down_write_no_files() {
     // The tour brings something up, but that is not what the job is about.
     of(Pipeline::Github, "demo", &created(), files.path());
     assert_eq!(std::fs::read_dir(files.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn github_gets_the_outputs_of_what_is_up_also_where_the_smoke_test_after_it_fails() {
+    let files = tempfile::tempdir().unwrap();
+    let output = files.path().join("output");
+    let named = Files { summary: None, output: Some(output.clone()) };
+    let runner =
+        Runner::on(Pipeline::Github, "up", "dev", Verbosity::Normal, named, Box::new(std::io::sink()));
+    let created = created();
+    let Some(Event::Done(done)) = created.events.last() else { panic!("it ends well") };
+    runner.deployed(done);
+    let (events, failure) = smoke::testing::told(Some(Leg::Transform));
+    events.iter().for_each(|event| runner.after(event));
+    runner.failed(&failure.unwrap());
+    let output = std::fs::read_to_string(output).unwrap();
+    assert_eq!(
+        output,
+        "stack=kinesis-stack-dev\nstack-id=arn:1\nchanged=true\nstream-name=kinesis-stack-dev\n"
+    );
 }
 
 /// A smoke test after `up`.

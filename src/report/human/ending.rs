@@ -88,7 +88,8 @@ fn reckoned(it: Reckoning, seconds: &str, paint: Paint) -> String {
     match (it.dry_run, it.reaped) {
         (true, _) if it.due > 0 => "Nothing was done: that was a dry run".to_owned(),
         (_, 0) if it.due == 0 => {
-            format!("{} There is nothing whose time is over{alone}", paint.good("✓"))
+            let nothing = if it.left_alone == 0 { "nothing whose time is over" } else { "nothing to reap" };
+            format!("{} There is {nothing}{alone}", paint.good("✓"))
         }
         (_, n) => {
             format!("{} {} reaped{alone}{seconds}", paint.good("✓"), words::count(n as u64, "environment"))

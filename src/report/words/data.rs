@@ -6,6 +6,9 @@ use super::count;
 use crate::cloud::fault::in_one_line;
 use crate::event::{ColumnSum, FailuresRead, RowsRead};
 
+/// So many names are told.
+const FEW: usize = 8;
+
 /// What was read, and what of it couldn't be shown.
 pub fn rows_read(read: &RowsRead, paint: Paint) -> String {
     let mut lines = sums(&read.sums, paint);
@@ -46,15 +49,12 @@ fn warnings(read: &RowsRead, paint: Paint) -> Vec<String> {
             paint.warn(&format!("{} not JSON objects, first in {object}", count(read.not_rows, "line"))),
         );
     }
-    if let Some(object) = &read.broken_in {
-        lines
-            .push(paint.warn(&format!("{} not readable to the end: {object}", count(read.broken, "object"))));
-    }
+    // What can't be read to its end is the error that follows.
     if read.gone > 0 {
         lines.push(paint.warn(&format!("{} deleted meanwhile", count(read.gone, "object"))));
     }
     if !read.left_out.is_empty() {
-        let fields = read.left_out.join(", ");
+        let fields = few(&read.left_out);
         lines.push(paint.warn(&format!(
             "without a column, since they turned up late (--format jsonl has all): {fields}"
         )));
@@ -63,6 +63,15 @@ fn warnings(read: &RowsRead, paint: Paint) -> Vec<String> {
         lines.push(paint.warn(&format!("no row has the field {}", read.not_found.join(", nor "))));
     }
     lines
+}
+
+/// The first names, and how many more there are.
+fn few(names: &[String]) -> String {
+    let mut told: Vec<String> = names.iter().take(FEW).map(|name| in_one_line(name)).collect();
+    if names.len() > FEW {
+        told.push(format!("and {} more", names.len() - FEW));
+    }
+    told.join(", ")
 }
 
 /// A line a column of numbers.
@@ -132,6 +141,21 @@ price         3  100.3  33.433333    0.1   100
 quantity      3   9000       3000      1  8000
 3 rows in 1 object";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn of_thousands_of_fields_without_a_column_the_first_are_named_and_the_others_counted() {
+        let told = |fields: usize| {
+            let left_out = (0..fields).map(|place| format!("field{place:04}")).collect();
+            rows_read(&RowsRead { rows: 9_999, objects: 1, left_out, ..RowsRead::default() }, Paint(false))
+        };
+        assert!(
+            told(3).ends_with("(--format jsonl has all): field0000, field0001, field0002"),
+            "{}",
+            told(3)
+        );
+        assert!(told(8).ends_with(", field0007"), "{}", told(8));
+        assert!(told(5_000).ends_with(", field0007, and 4992 more"), "{}", told(5_000));
     }
 
     #[test]

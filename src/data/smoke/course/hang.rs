@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 impl Course {
     /// The leg at which it hangs, by all that is known.
-    pub(super) fn suspect(&self) -> Leg {
+    pub(super) fn suspect(&self, since: f64) -> Leg {
         let is_open = |leg: Leg| self.state(leg) != LegState::Good;
         if is_open(Leg::Stream) {
             return Leg::Stream;
@@ -22,7 +22,8 @@ impl Course {
         // Records of somebody's that got on say nothing of a shard of which nothing did.
         let is_shard_silent =
             !self.silent_shards().is_empty() && self.silent_shards().len() < self.terms.shards.len();
-        let got_on = |leg: Leg| said(leg, Weight::Passed);
+        // Before the buffers' time is over nothing hangs, so that there is nothing to hint at.
+        let got_on = |leg: Leg| since >= self.terms.due.landed && said(leg, Weight::Passed);
         match () {
             () if is_shard_silent => Leg::Delivery,
             () if got_on(Leg::Transform) => Leg::Bucket,
@@ -49,6 +50,8 @@ impl Course {
             said.rev().map(|(_, said, _)| said.clone())
         };
         let mut seen: Vec<String> = of(Weight::Complaint).chain(of(Weight::Note)).take(SHOWN).collect();
+        // Why it is suspected, and not a leg before it.
+        seen.extend(self.hint(leg));
         let (landed, wanted) = self.landed();
         let waited = format!("{:.0}s after they were sent", since);
         match leg {
@@ -81,20 +84,25 @@ impl Course {
         !self.again && is_young && is_quiet && !self.silent_shards().is_empty()
     }
 
-    /// The legs before a broken one that work as far as is known.
-    pub(super) fn proven(&self, broken: Leg) -> Vec<(Leg, String)> {
+    /// What shows that records, of anybody's, got as far as to a leg.
+    fn hint(&self, leg: Leg) -> Option<String> {
+        let before = match leg {
+            Leg::Transform => Leg::Delivery,
+            Leg::Bucket => Leg::Transform,
+            _ => return None,
+        };
+        let said = self.said.iter().rev().find(|it| (it.0, it.2) == (before, Weight::Passed));
+        said.map(|(_, said, _)| format!("{said} (anybody's records)"))
+    }
+
+    /// The legs before a broken one through which records of the test have come.
+    pub(super) fn proven(&self, broken: Leg) -> Vec<Leg> {
         let has_come = |leg: Leg| match leg {
             Leg::Delivery => self.fates.iter().flatten().next().is_some(),
             Leg::Transform => self.fates.iter().flatten().any(|fate| matches!(fate, Fate::Row { .. })),
             _ => false,
         };
         let before = [Leg::Delivery, Leg::Transform].into_iter().filter(|leg| *leg < broken);
-        let told = before.filter_map(|leg| {
-            let said = self.said.iter().find(|it| (it.0, it.2) == (leg, Weight::Passed));
-            let said = said.map(|(_, said, _)| said.clone());
-            said.or_else(|| has_come(leg).then(|| "records of this test came through".to_owned()))
-                .map(|said| (leg, said))
-        });
-        told.collect()
+        before.filter(|leg| has_come(*leg)).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::smoke::record::marked;
+use crate::error::Error;
 
 const MARKER: &str = "smoke-00c0ffee1234";
 const DUE: Due = Due { transformed: 70.0, landed: 140.0 };
@@ -60,7 +61,7 @@ fn report(course: &Course, leg: Leg) -> LegReport {
     course.legs().iter().find(|report| report.leg == leg).unwrap().clone()
 }
 
-use LegState::{Broken, Good, Late, NotReached, NotTested, OutOfTime, Waiting};
+use LegState::{Broken, Denied, Good, Late, NotReached, NotTested, OutOfTime, Waiting};
 
 #[test]
 fn every_leg_is_proven_by_records_that_came_through_it() {
@@ -184,8 +185,9 @@ fn a_leg_is_called_late_once_the_buffers_time_is_over_and_broken_only_at_the_dea
     );
     course.see(162.0, Seen::Passed { leg: Leg::Transform, said: "metric y: 1".to_owned() });
     assert_eq!(course.judge(600.0, true), Next::Broken(Leg::Bucket, Kind::TimedOut));
-    assert_eq!(states(&course), [Good, Good, Good, Broken, NotReached]);
-    assert_eq!(report(&course, Leg::Delivery).seen, ["metric x: 3"]);
+    assert_eq!(states(&course), [Good, Waiting, Waiting, Broken, NotReached], "metrics prove nothing");
+    let seen = report(&course, Leg::Bucket).seen;
+    assert!(seen.contains(&"metric y: 1 (anybody's records)".to_owned()), "{seen:?}");
 }
 
 #[test]
@@ -242,6 +244,28 @@ fn before_the_buffers_time_is_over_a_deadline_says_that_it_was_too_short() {
 }
 
 #[test]
+fn what_others_records_do_proves_no_leg() {
+    for now in [12.0, 600.0] {
+        let mut course = course();
+        course
+            .see(11.0, Seen::Passed { leg: Leg::Delivery, said: "log of the processor: called".to_owned() });
+        course.see(11.0, Seen::Passed { leg: Leg::Transform, said: "metric x: 3".to_owned() });
+        let Next::Broken(leg, Kind::TimedOut) = course.judge(now, true) else { panic!("{course:?}") };
+        assert_eq!(
+            leg,
+            if now < 100.0 { Leg::Delivery } else { Leg::Bucket },
+            "where it hangs, once it does"
+        );
+        assert!(course.legs().iter().skip(1).all(|leg| leg.state != Good), "{:?}", course.legs());
+    }
+    // One of the test's own does.
+    let mut course = course();
+    lands(&mut course, 80.0, [0]);
+    course.judge(600.0, true);
+    assert_eq!(states(&course), [Good, Good, Good, Broken, NotReached]);
+}
+
+#[test]
 fn what_a_young_delivery_stream_did_not_read_is_sent_once_more_and_only_then() {
     let young = Terms { reading_for: Some(5.0), ..terms(1) };
     let mut course = course_of(young.clone());
@@ -280,7 +304,13 @@ fn the_newest_word_on_a_thing_replaces_the_older() {
 fn what_cannot_mend_itself_ends_it_at_once() {
     let mut course = Course::new(terms(1), Vec::new());
     let said = "AccessDeniedException: no".to_owned();
-    course.see(1.0, Seen::Broken { leg: Leg::Stream, said, kind: Kind::Credentials });
+    let mut broken = course.clone();
+    broken.see(1.0, Seen::Broken { leg: Leg::Stream, said: said.clone(), kind: Kind::Failed });
+    assert_eq!(broken.judge(1.0, false), Next::Broken(Leg::Stream, Kind::Failed));
+    assert_eq!(states(&broken), [Broken, NotReached, NotReached, NotReached, NotReached]);
+
+    let error = Error::new(Kind::Credentials, "cannot").because(said);
+    course.see(1.0, super::Denied::of(Leg::Stream, &error, "kinesis:PutRecords", "stream").into());
     assert_eq!(course.judge(1.0, false), Next::Broken(Leg::Stream, Kind::Credentials));
-    assert_eq!(states(&course), [Broken, NotReached, NotReached, NotReached, NotReached]);
+    assert_eq!(states(&course), [Denied, NotReached, NotReached, NotReached, NotReached]);
 }
