@@ -90,11 +90,11 @@ on_the_local_cloud() {
     verb 0 consume --from trim-horizon --records 100
     verb 0 logs
     verb 0 smoke
-    verb 0 extend 2h
     verb 0 plan --shards 2
     verb 0 up --yes
     verb 0 up --yes --no-protect --log-retention 14d
-    verb 0 up --yes --ephemeral
+    verb 0 up --yes --ephemeral --ttl 4h
+    verb 0 extend 2h
     # A second one with the newest code, whatever the first was given.
     verb 0 up --yes --code-only --processor bootstrap
     verb 0 status
@@ -119,7 +119,7 @@ in_a_simulated_account() {
     verb 0 up --yes "${own[@]}" --shards 2 --protect
     verb 5 down --yes
     verb 0 up --yes "${own[@]}" --shards 2 --no-protect
-    verb 0 up --yes "${own[@]}" --shards 2 --express --ephemeral
+    verb 0 up --yes "${own[@]}" --shards 2 --express --ephemeral --ttl 4h
     printf '#!/bin/sh\nexit\n' >bootstrap
     verb 0 up --yes "${own[@]}" --code-only
     verb 0 status

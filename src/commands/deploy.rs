@@ -32,8 +32,13 @@ impl Session {
         dotenv.map(report::dotenv::check).transpose()?;
         // A plan brings its own options; what is typed beside it has to be the same, or the plan is another one.
         let means = match &reviewed {
-            Some(plan) if *means == cli::Means::default() => plan.means.clone(),
-            _ => self.settings.means(means)?,
+            Some(plan) if *means != cli::Means::default() => {
+                let typed = plan.means.beside(means, self.settings.means(means)?);
+                plan.check_beside(&typed, &self.settings.invocation)?;
+                plan.means.clone()
+            }
+            Some(plan) => plan.means.clone(),
+            None => self.settings.means(means)?,
         };
         let shape = match &reviewed {
             Some(plan) if *shape == cli::Shape::default() => plan.shape.clone(),
@@ -51,6 +56,7 @@ impl Session {
         if let Some(path) = dotenv {
             report::dotenv::write(path, &done)?;
         }
+        self.printer.deployed(&done);
         if is_smoke_wanted {
             self.smoke_after_up(&context).await?;
         }

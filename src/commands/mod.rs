@@ -25,7 +25,6 @@ use crate::local::{LocalCloud, Running};
 use crate::report::{Look, Printer, Stdout};
 use crate::settings::{Place, Settings, cache_directory, read, value};
 use crate::signals::Signals;
-use crate::stack::status::Known;
 use crate::stack::{Conduct, Consent, Context, inspect};
 use crate::template;
 use anyhow::{Result, ensure};
@@ -79,7 +78,7 @@ fn stdout_of(verb: &Verb) -> Stdout {
 }
 
 async fn go(verb: Verb, settings: Settings, printer: &Printer) -> Result<u8> {
-    let signals = Signals::listen()?;
+    let signals = Signals::listen(verb.ends_with_terminal())?;
     let on_tour = matches!(verb, Verb::Demo);
     let session = Session { settings, printer: printer.clone(), signals: signals.clone(), on_tour };
     // The first signal is heard by whatever is at work, which takes back what it began; a second ends everything.
@@ -295,10 +294,8 @@ impl Session {
             for region in local.regions().into_iter().chain([context.clients.region.clone()]) {
                 let place = Place::Local { region };
                 let configuration = cloud::configuration(&place, Some(&endpoint)).await?;
-                let environments =
-                    crate::stack::fleet::list(&Clients::new(&configuration, &context.reporter)?).await?;
-                // What is no more than a name holds nothing.
-                if !environments.iter().all(|it| it.status.is(Known::ReviewInProgress)) {
+                let clients = Clients::new(&configuration, &context.reporter)?;
+                if !crate::stack::fleet::is_empty(&clients).await? {
                     return Ok(false);
                 }
             }

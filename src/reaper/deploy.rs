@@ -12,6 +12,7 @@ use crate::cloud::{Identity, fault};
 use crate::environment::{TAG_OWNER, TAG_REAPER, TAG_VERSION, artifact_key, tag_value};
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event, Question, Recovery, Reporter};
+use crate::stack::changeset::validation;
 use crate::stack::plan::Operation;
 use crate::stack::poll::{self, Ended};
 use crate::stack::residue::{Ledger, artifacts};
@@ -113,7 +114,8 @@ impl Attempt<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            let ended = self.watch(&begun).await?;
+            let mut ended = self.watch(&begun).await?;
+            validation::tell(context, &mut ended).await;
             match &ended.stack {
                 Some(stack) if stack.status.good() => break (ended.stack, true),
                 _ => {}

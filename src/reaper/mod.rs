@@ -83,8 +83,8 @@ fn check_ours(stack: &Stack, context: &Context) -> Result<(), Error> {
     Err(match stack.environment() {
         Some(name) => {
             Error::new(Kind::Refused, format!("{message}: it is the environment {name}")).remedy(format!(
-                "Tear that down (`{} --env {name}`), then run it again.",
-                context.invocation.command("down")
+                "Tear that down (`{}`), then run it again.",
+                context.invocation.beside("reaper", name).command("down")
             ))
         }
         None => {

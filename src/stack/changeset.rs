@@ -1,6 +1,6 @@
 //! A change set: made, read, and withdrawn where it isn't executed.
 
-mod validation;
+pub mod validation;
 
 use super::cadence::Cadence;
 use super::plan::{Basis, Operation, Plan};
@@ -73,6 +73,8 @@ pub struct Wanted<'a> {
     pub name_is_free: bool,
     /// How it is deployed.
     pub means: &'a Means,
+    /// Whether CloudFormation validates it early.
+    pub validated: bool,
     /// The plan that was reviewed, where one was: its expiry is that of the stack.
     pub reviewed: Option<&'a Plan>,
 }
@@ -190,6 +192,7 @@ fn request(
         .set_role_arn(means.role_arn.clone())
         .set_deployment_config(means.express.then_some(express))
         .set_import_existing_resources(means.adopt.then_some(true))
+        .set_disable_validation((!wanted.validated).then_some(true))
         // A stack that is to be made has nothing to drift.
         .set_deployment_mode((means.heal && is_update).then_some(cfn::DeploymentMode::RevertDrift))
 }

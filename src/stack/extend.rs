@@ -8,7 +8,7 @@ use super::watch::Watch;
 use super::{Context, identity, lifetime, operation, poll, protection};
 use crate::cloud::fault;
 use crate::environment::{TAG_EXPIRES, expiry_tag};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::event::{Done, Event};
 use crate::settings::Ttl;
 use anyhow::Result;
@@ -19,43 +19,64 @@ use std::time::{Duration, Instant};
 
 /// How often somebody else may be quicker.
 const ATTEMPTS: u32 = 12;
+/// How long a look may take once it was told to stop: a runner that is shutting down leaves ten seconds.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Lets the environment live so much longer. It adds: killed and run again, it may have added already. Told to stop, it
 /// stops: an update of tags is not worth being rolled back.
 pub async fn extend(context: &Context, by: Ttl, timeout: Duration) -> Result<Done> {
-    let asked = Cell::new(false);
+    let asked = Cell::new(None);
     let work = Box::pin(extended(context, by, timeout, &asked));
     let kind = tokio::select! {
         biased;
         result = work => return result,
         kind = context.signals.heard(1) => kind,
     };
-    let what = match asked.get() {
-        true => format!("the new time of {} is being set", context.environment.stack()),
-        false => "nothing was changed".to_owned(),
-    };
-    Err(Error::new(kind, format!("interrupted: {what}"))
-        .remedy(format!("`{}` tells when it ends.", context.invocation.command("status")))
-        .into())
+    Err(interrupted(context, kind, asked.get()).await.into())
 }
 
-async fn extended(context: &Context, by: Ttl, timeout: Duration, asked: &Cell<bool>) -> Result<Done> {
+/// The end that CloudFormation was asked for, where it was.
+type Asked = Cell<Option<Option<Timestamp>>>;
+
+/// Whether the new time is set, as far as one look tells.
+async fn interrupted(context: &Context, kind: Kind, asked: Option<Option<Timestamp>>) -> Error {
+    let Some(wanted) = asked else {
+        return Error::new(kind, "interrupted: nothing was changed").remedy("Run it again.");
+    };
+    let stack = context.environment.stack();
+    let found = poll::find(context, &stack, LAST_LOOK).await.ok().flatten();
+    let is_set = |found: &Stack| found.status.settled() && found.status.good() && found.expires() == wanted;
+    if found.as_ref().is_some_and(is_set) {
+        let end = match wanted {
+            Some(wanted) => format!("ends at {}", expiry_tag(wanted)),
+            None => "no longer ends by itself".to_owned(),
+        };
+        return Error::new(kind, format!("interrupted, but the new time is set: {stack} {end}"));
+    }
+    Error::new(kind, format!("interrupted: the new time of {stack} may be set")).remedy(format!(
+        "`{}` tells. Run it again where it isn't: it adds.",
+        context.invocation.command("list")
+    ))
+}
+
+async fn extended(context: &Context, by: Ttl, timeout: Duration, asked: &Asked) -> Result<Done> {
     let began = Instant::now();
     let left = || timeout.saturating_sub(began.elapsed());
     let mut overtaken = 0;
     loop {
         let stack = settled(context, left()).await?;
         let before = stack.expires();
-        let expires = lifetime::extended(before, by, context.clock.now());
+        let expires = lifetime::extended(before, by, context.clock.now(), &context.invocation)?;
         if before == expires {
             context.reporter.tell(&Event::Unchanged { stack: stack.name.clone() });
             return Ok(done(&stack, expires, false, began));
         }
         let events = poll::events_so_far(context, &stack.id, left()).await?;
-        asked.set(true);
+        asked.set(Some(expires));
         match poll::patiently(context, left(), update(context, &stack, expires)).await {
             Ok(()) => {}
             Err(error) if overtaken < ATTEMPTS && fault::is_overtaken(&error) => {
+                asked.set(None);
                 overtaken += 1;
                 // Looks lag behind.
                 tokio::time::sleep(Duration::from_secs(1 << overtaken.min(3))).await;

@@ -3,7 +3,7 @@
 use super::state::Stack;
 use super::status::{Known, StackStatus};
 use super::{Context, cost, lifetime, poll};
-use crate::cloud::{Clients, fault};
+use crate::cloud::{Clients, bucket, fault};
 use crate::environment::{
     Environment, EnvironmentName, Pattern, TAG_ENVIRONMENT, TAG_EXPIRES, TAG_KEPT, expiry_of, expiry_tag,
 };
@@ -97,6 +97,18 @@ pub struct Fleet {
 pub async fn list(clients: &Clients) -> Result<Vec<Listed>> {
     let listed = stacks(clients).await.map_err(|error| fault::explain(error, "list the stacks"))?;
     Ok(sorted(listed))
+}
+
+/// Whether nothing of an environment is here: no stack that is more than its name, and no bucket, by its name alone. One
+/// that was kept is told by that where no tags are kept.
+pub async fn is_empty(clients: &Clients) -> Result<bool> {
+    if !list(clients).await?.iter().all(|it| it.status.is(Known::ReviewInProgress)) {
+        return Ok(false);
+    }
+    let buckets = clients.s3.list_buckets().send().await;
+    let buckets = buckets.map_err(|error| fault::explain(error, "list the buckets"))?;
+    let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
+    Ok(!names.any(|name| account_of(name).is_some()))
 }
 
 fn sorted(mut listed: Vec<Listed>) -> Vec<Listed> {
@@ -204,14 +216,8 @@ async fn buckets(clients: &Clients) -> Vec<Listed> {
 /// The same as the bucket itself tells it, where it is still there: what tells the tags of all lags behind.
 async fn there(clients: &Clients, left: Listed) -> Option<Listed> {
     let bucket = left.left_bucket.clone()?;
-    let request =
-        clients.s3.get_bucket_tagging().bucket(&bucket).set_expected_bucket_owner(account_of(&bucket));
-    match request.send().await {
-        Ok(answer) => {
-            let tags = answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect();
-            self::left(&bucket, tags, &clients.region)
-        }
-        Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => None,
+    match bucket::tags(&clients.s3, &bucket, &account_of(&bucket)?, "look at a bucket").await {
+        Ok(tags) => self::left(&bucket, tags?, &clients.region),
         Err(_) => Some(left),
     }
 }

@@ -6,7 +6,7 @@
 use super::plan::Operation;
 use super::poll::{self, Ended};
 use super::{Context, changeset, operation, residue};
-use crate::cloud::fault;
+use crate::cloud::{bucket::Bucket, fault};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Recovery};
 use anyhow::Result;
@@ -15,7 +15,11 @@ use std::time::Duration;
 
 /// What a command has begun so far.
 #[derive(Debug, Default)]
-pub struct Begun(Mutex<Step>);
+pub struct Begun {
+    step: Mutex<Step>,
+    /// The artifact bucket and its account, where something may have been uploaded to it.
+    uploading: Mutex<Option<(String, String)>>,
+}
 
 #[derive(Debug, Clone, Default)]
 enum Step {
@@ -46,17 +50,30 @@ impl Begun {
         self.enter(Step::Acting { operation, stack_id, change_set });
     }
 
+    /// The code is about to be uploaded to this bucket, with the bucket where that is missing.
+    pub fn uploading(&self, bucket: &str, account: &str) {
+        let bucket = (bucket.to_owned(), account.to_owned());
+        *self.uploading.lock().unwrap_or_else(PoisonError::into_inner) = Some(bucket);
+    }
+
     /// Whatever was begun has reached its end.
     pub fn ended(&self) {
         self.enter(Step::Nothing);
     }
 
     fn enter(&self, step: Step) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }
 
     fn step(&self) -> Step {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The artifact bucket, where something may have been uploaded to it and it is there.
+    async fn uploaded(&self, context: &Context) -> Option<String> {
+        let (bucket, account) = self.uploading.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let whose = context.clients.whose(&bucket, &account).await;
+        whose.is_ok_and(|whose| whose == Bucket::Ours).then_some(bucket)
     }
 }
 
@@ -74,18 +91,25 @@ pub async fn unless_told_to_stop<T>(
         result = work => return result,
         kind = context.signals.heard(1) => kind,
     };
-    Err(Box::pin(take_back(context, begun.step(), kind, timeout)).await.into())
+    Err(Box::pin(take_back(context, begun, kind, timeout)).await.into())
 }
 
-async fn take_back(context: &Context, step: Step, kind: Kind, timeout: Duration) -> Error {
+async fn take_back(context: &Context, begun: &Begun, kind: Kind, timeout: Duration) -> Error {
     let stack = context.environment.stack();
+    let step = begun.step();
+    // Of a stack that was there before, the next `up` or `down` finds what was uploaded for it.
+    let is_new = match &step {
+        Step::Planning { named_it, .. } => *named_it,
+        Step::Acting { operation, .. } => *operation == Operation::Create,
+        _ => false,
+    };
     let result = match step {
         Step::Nothing => return Error::new(kind, "interrupted: nothing was changed"),
         Step::Planning { change_set, named_it } => {
             context.reporter.tell(&Event::Withdrawing { stack });
-            changeset::withdraw(context, &change_set, named_it)
-                .await
-                .map(|()| format!("{} was left as it was", context.environment.stack()))
+            let stack = context.environment.stack();
+            let end = if named_it { "was not created" } else { "was left as it was" };
+            changeset::withdraw(context, &change_set, named_it).await.map(|()| format!("{stack} {end}"))
         }
         // It leads from a state that is of no use to one that is: nothing to take back.
         Step::Recovering(by) => Ok(match by {
@@ -104,7 +128,14 @@ async fn take_back(context: &Context, step: Step, kind: Kind, timeout: Duration)
     };
     let again = "The same command again picks it up from there.";
     match result {
-        Ok(what) => Error::new(kind, format!("interrupted: {what}")).remedy(again),
+        Ok(what) => match if is_new { begun.uploaded(context).await } else { None } {
+            None => Error::new(kind, format!("interrupted: {what}")).remedy(again),
+            Some(bucket) => {
+                let down = context.invocation.command("down");
+                Error::new(kind, format!("interrupted: {what}, and what was uploaded stays in {bucket}"))
+                    .remedy(format!("The same command again picks it up from there; `{down}` removes it."))
+            }
+        },
         Err(error) => {
             let error = Error::of(&error);
             Error::new(kind, format!("interrupted, but not all could be taken back: {}", error.message))

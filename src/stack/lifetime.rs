@@ -28,11 +28,24 @@ pub fn expiry(before: Option<Timestamp>, means: &Means, now: Timestamp) -> Optio
     }
 }
 
-/// When its time is over after an `extend`: so much later, and from now on where it was over already or never would be.
-pub fn extended(before: Option<Timestamp>, by: Ttl, now: Timestamp) -> Option<Timestamp> {
-    match by {
-        Ttl::Never => None,
-        Ttl::For(seconds) => Some(after(before.map_or(now, |before| before.max(now)), seconds)),
+/// When its time is over after an `extend`: so much later, and from now on where it was over already. What never ends
+/// goes on so: a time on top of that would be its end.
+pub fn extended(
+    before: Option<Timestamp>,
+    by: Ttl,
+    now: Timestamp,
+    invocation: &Invocation,
+) -> Result<Option<Timestamp>> {
+    match (by, before) {
+        (Ttl::Never, _) => Ok(None),
+        (Ttl::For(seconds), Some(before)) => Ok(Some(after(before.max(now), seconds))),
+        (Ttl::For(_), None) => {
+            let up = invocation.command("up --ttl 2h");
+            let message = "it never ends, so there is nothing to extend: nothing was changed";
+            Err(Error::new(Kind::Refused, message)
+                .remedy(format!("`{up}`, with the options that it was brought up with, gives it an end."))
+                .into())
+        }
     }
 }
 
@@ -124,12 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_adds_to_what_is_left_or_to_now() {
+    fn an_extension_adds_to_what_is_left_or_to_now_and_never_ends_what_never_would() {
         let by = Ttl::For(7_200);
-        assert_eq!(extended(Some(at("16:00:00")), by, at("12:00:00")), Some(at("18:00:00")));
-        assert_eq!(extended(Some(at("11:00:00")), by, at("12:00:00")), Some(at("14:00:00")));
-        assert_eq!(extended(None, by, at("12:00:00")), Some(at("14:00:00")));
-        assert_eq!(extended(Some(at("16:00:00")), Ttl::Never, at("12:00:00")), None);
+        let extended = |before: Option<Timestamp>, by| {
+            super::extended(before, by, at("12:00:00"), &Invocation::default())
+        };
+        assert_eq!(extended(Some(at("16:00:00")), by).unwrap(), Some(at("18:00:00")));
+        assert_eq!(extended(Some(at("11:00:00")), by).unwrap(), Some(at("14:00:00")));
+        assert_eq!(extended(Some(at("16:00:00")), Ttl::Never).unwrap(), None);
+        assert_eq!(extended(None, Ttl::Never).unwrap(), None);
+        let refused = Error::of(&extended(None, by).unwrap_err());
+        assert_eq!(refused.kind, Kind::Refused);
+        assert!(refused.remedies[0].contains("up --ttl 2h"), "{refused:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The engine of stacks: the only code that changes an account's stacks or reads them.
 
 mod cadence;
-mod changeset;
+pub(crate) mod changeset;
 pub mod code;
 pub mod cost;
 pub mod diagnose;

@@ -8,7 +8,7 @@ use super::residue::kept;
 use super::state::Stack;
 use super::status::Known;
 use super::{Answer, Conduct, Consent, Context, lifetime, operation, poll};
-use crate::cloud::fault;
+use crate::cloud::bucket;
 use crate::environment::{
     Environment, EnvironmentName, TAG_ENVIRONMENT, TAG_EXPIRES, TAG_KEPT, expiry_of, expiry_tag,
 };
@@ -63,7 +63,7 @@ pub struct Ended {
 /// What became of those whose time was over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Reaped {
-    /// All of them.
+    /// All of them but those that stayed from the beginning.
     pub due: Vec<Seen>,
     /// They are gone.
     pub reaped: Vec<Ended>,
@@ -148,19 +148,19 @@ pub async fn reap(contexts: &[Context], wish: &Wish) -> Result<Reaped> {
     let unread = fleet.unread.into_iter();
     let failed = unread.map(|(region, error)| (Named { env: String::new(), region }, error)).collect();
     let kept: Vec<(Named, String)> = fleet.environments.iter().filter_map(kept_bucket).collect();
-    let due: Vec<Seen> = fleet.environments.into_iter().filter(|it| it.expired).collect();
-    let mut reaped = Reaped { due: due.clone(), failed, kept, ..Reaped::default() };
+    let over = fleet.environments.into_iter().filter(|it| it.expired);
+    let mut reaped = Reaped { failed, kept, ..Reaped::default() };
     for (named, bucket) in &reaped.kept {
         let Named { env, region } = named.clone();
         first.reporter.tell(&Event::BucketKept { env, region, bucket: bucket.clone() });
     }
-    let mut wanted = Vec::new();
-    for seen in due {
+    for seen in over {
         match stays(&seen) {
             Some(because) => note(first, &mut reaped, Named::of(&seen), End::LeftAlone(because)),
-            None => wanted.push(seen),
+            None => reaped.due.push(seen),
         }
     }
+    let wanted = reaped.due.clone();
     if wanted.is_empty() {
         return Ok(reaped);
     }
@@ -285,7 +285,7 @@ async fn take_down(context: &Context, seen: &Seen, timeout: Duration) -> Result<
         };
         stack = told.stack;
     }
-    match stack {
+    let done = match stack {
         Some(found) => {
             if let Some(because) = objection(&found, seen, context.clock.now()) {
                 return Ok(Some(because));
@@ -295,16 +295,16 @@ async fn take_down(context: &Context, seen: &Seen, timeout: Duration) -> Result<
             if kept::is_kept(context, &identity, timeout).await? {
                 return Ok(Some(KEPT.to_owned()));
             }
-            down::down(context, wish(still_due(context, seen))).await?;
+            down::down(context, wish(still_due(context, seen))).await?
         }
         None => {
             if let Some(because) = bucket_objection(context, timeout).await? {
                 return Ok(Some(because));
             }
-            down::down(context, wish(nobody_again())).await?;
+            down::down(context, wish(nobody_again())).await?
         }
-    }
-    Ok(None)
+    };
+    Ok((!done.kept.is_empty()).then(|| KEPT.to_owned()))
 }
 
 /// Asked of the stack right before it is deleted.
@@ -351,17 +351,10 @@ async fn why_it_stays(context: &Context, seen: &Seen, timeout: Duration) -> Opti
 async fn bucket_objection(context: &Context, timeout: Duration) -> Result<Option<String>> {
     let identity = super::identity(context, timeout).await?;
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
-    let look = || async {
-        let request = context.clients.s3.get_bucket_tagging().bucket(&bucket);
-        match request.expected_bucket_owner(&identity.account).send().await {
-            Ok(answer) => Ok(Some(answer.tag_set)),
-            Err(error) if fault::is_missing(&error) => Ok(None),
-            Err(error) if fault::has_no_tags(&error) => Ok(Some(Vec::new())),
-            Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
-        }
-    };
+    let doing = format!("look at the bucket {bucket}");
+    let look = || async { Ok(bucket::tags(&context.clients.s3, &bucket, &identity.account, &doing).await?) };
     let Some(tags) = poll::patiently(context, timeout, look).await? else { return Ok(None) };
-    let tag = |key: &str| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str());
+    let tag = |key: &str| tags.get(key).map(String::as_str);
     let is_ours = tag(TAG_ENVIRONMENT) == Some(context.environment.name.as_str());
     let is_over = lifetime::is_over(tag(TAG_EXPIRES).and_then(expiry_of), context.clock.now());
     Ok(match (is_ours, tag(TAG_KEPT), is_over) {

@@ -36,6 +36,11 @@ pub struct Failure {
     pub reason: String,
 }
 
+/// For how long, in seconds, a function that was deleted may still write log lines, at the pace of AWS. AWS documents no
+/// time: the lines are there within seconds as a rule, and this leaves room.
+const LAST_LINES: f64 = 30.0;
+/// CloudFormation's name for functions.
+const FUNCTION_TYPE: &str = "AWS::Lambda::Function";
 /// The type under which a stack tells of itself.
 const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
@@ -63,6 +68,9 @@ pub struct Watch {
     failures: Vec<(f64, Failure)>,
     /// Whether a resource failed by itself, and not on its way out: that follows from a failure, but in a deletion.
     failed_by_itself: bool,
+    /// When a function was deleted, the last of several.
+    function_gone: Option<f64>,
+    newest: f64,
     end: Option<(f64, StackStatus)>,
 }
 
@@ -83,6 +91,8 @@ impl Watch {
             pace: None,
             failures: Vec::new(),
             failed_by_itself: false,
+            function_gone: None,
+            newest: 0.0,
             end: None,
         }
     }
@@ -150,6 +160,10 @@ impl Watch {
     fn take(&mut self, event: StackEvent) -> ResourceEvent {
         let is_stack = event.physical_id == self.stack_id;
         let progress = progress(&event.status);
+        self.newest = self.newest.max(event.time);
+        if event.resource_type == FUNCTION_TYPE && event.status == "DELETE_COMPLETE" {
+            self.function_gone = Some(self.function_gone.map_or(event.time, |gone| gone.max(event.time)));
+        }
         let seconds =
             if is_stack { self.stack_enters(&event) } else { self.resource_enters(&event, progress) };
         let usual = usual(&event.resource_type, &event.status);
@@ -241,6 +255,14 @@ impl Watch {
         let working = self.working.values().map(|(began, kind, status)| left(kind, status, now - began));
         let expected = self.expected.values().map(|(kind, status)| left(kind, status, 0.0));
         working.chain(expected).fold(0.0, f64::max)
+    }
+
+    /// Seconds from the newest event on within which a function that was deleted may still write its last log lines.
+    /// `None` where it is gone for longer, or none was deleted.
+    pub fn last_lines(&self) -> Option<f64> {
+        let pace = self.pace.map_or(1.0, |(_, pace)| pace);
+        let left = LAST_LINES * pace - (self.newest - self.function_gone?);
+        (left > 0.0).then_some(left)
     }
 
     /// The work that has ended.
@@ -338,6 +360,31 @@ mod tests {
         assert_eq!(watch.verdict(), None);
         watch.absorb(vec![event("3", "kinesis-stack-dev", "UPDATE_COMPLETE", None, 4.0)]);
         assert_eq!(watch.verdict().unwrap().name(), "UPDATE_COMPLETE");
+    }
+
+    #[test]
+    fn last_lines_may_come_for_a_while_after_a_functions_deletion_at_the_pace_of_the_cloud() {
+        let gone = |id: &str, time: f64| StackEvent {
+            resource_type: FUNCTION_TYPE.to_owned(),
+            ..event(id, "Processor", "DELETE_COMPLETE", None, time)
+        };
+        let mut watch = Watch::new(STACK, []);
+        watch.absorb(vec![event("1", "Stream", "DELETE_IN_PROGRESS", None, 0.0)]);
+        assert_eq!(watch.last_lines(), None);
+        watch.absorb(vec![gone("2", 100.0)]);
+        assert_eq!(watch.last_lines(), Some(30.0));
+        watch.absorb(vec![event("3", "Stream", "DELETE_COMPLETE", None, 112.0)]);
+        assert_eq!(watch.last_lines(), Some(18.0));
+        watch.absorb(vec![event("4", "kinesis-stack-dev", "DELETE_COMPLETE", None, 131.0)]);
+        assert_eq!(watch.last_lines(), None);
+
+        let mut fast = Watch::new(STACK, []);
+        fast.absorb(vec![
+            event("1", "Stream", "DELETE_IN_PROGRESS", None, 0.0),
+            event("2", "Stream", "DELETE_COMPLETE", None, 0.1),
+            gone("3", 0.1),
+        ]);
+        assert!(fast.last_lines().unwrap() < 0.5);
     }
 
     #[test]

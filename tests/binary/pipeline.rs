@@ -110,6 +110,24 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
     assert_eq!(sandbox.run("status --local --env other").code, 6);
 }
 
+#[test]
+fn the_rows_that_down_keeps_are_there_after_up_adopts_their_bucket() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("up --local --yes");
+    sandbox.ok("produce --local --records 20");
+    sandbox.ok("results --local --wait 20 --timeout 2m");
+    sandbox.ok("down --local --keep-data");
+    let refused = sandbox.run("up --local --yes");
+    assert_eq!(
+        refused.code, 5,
+        "what is kept is in the way of an `up` that isn't told to take it: {refused:?}"
+    );
+    sandbox.ok("up --local --yes --adopt");
+    sandbox.ok("produce --local --records 5");
+    sandbox.ok("results --local --wait 25 --timeout 2m");
+    sandbox.ok("down --local --yes");
+}
+
 fn status(sandbox: &Sandbox, options: &str) -> Value {
     let run = sandbox.ok(&format!("status --local --env pr-1 --output json {options}"));
     serde_json::from_str(&run.stdout).unwrap()

@@ -86,8 +86,15 @@ impl Sandbox {
     /// A run that has to end well.
     pub fn ok(&self, line: &str) -> Run {
         let run = self.run(line);
-        assert_eq!(run.code, 0, "{line}: {run:?}");
+        assert_eq!(run.code, 0, "{line}: {run:?}\nThe local cloud said:\n{}", self.said_by_the_local_cloud());
         run
+    }
+
+    /// The end of the local cloud's log: why a record is missing is told nowhere else.
+    fn said_by_the_local_cloud(&self) -> String {
+        let log = std::fs::read_to_string(self.cache().join("local/server.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
     }
 }
 

@@ -130,7 +130,7 @@ async fn every_s3_call_but_the_creation_names_the_account_that_has_to_own_the_bu
         assert_eq!(call.get("ExpectedBucketOwner"), simulated_aws::ACCOUNT, "{}", call.operation);
         operations.insert(call.operation.as_str());
     }
-    assert_eq!(operations.len(), 9, "{operations:?}");
+    assert_eq!(operations.len(), 10, "{operations:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,6 +113,8 @@ async fn really() -> Vec<Vec<Vec<String>>> {
     let contexts = std::slice::from_ref(&bench.context);
     fleet::survey(contexts, &Choice::default(), fleet::PATIENCE).await.unwrap();
     really.push(trips(&listener));
+    let ends = (TAG_EXPIRES.to_owned(), "2099-01-01T00:00:00Z".to_owned());
+    bench.account().stack(STACK).unwrap().deployed.tags.extend([ends]);
     extend::extend(&bench.context, Ttl::For(3_600), bench.conduct.timeout).await.unwrap();
     really.push(trips(&listener));
     assert!(bench.account().buckets.contains_key(BUCKET));

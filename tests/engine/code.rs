@@ -3,7 +3,8 @@
 use crate::bench::{ARTIFACTS, Bench, STACK};
 use kinesis_stack::environment::artifact_key;
 use kinesis_stack::error::{Error, Kind};
-use kinesis_stack::event::Event;
+use kinesis_stack::event::{Done, Event};
+use kinesis_stack::settings::Ttl;
 use kinesis_stack::stack::{code, inspect, state, up};
 use simulated_aws::{Fault, Refusal, When};
 use std::time::Duration;
@@ -20,9 +21,9 @@ async fn ephemeral() -> Bench {
     bench
 }
 
-async fn code_only(bench: &Bench) -> Result<(), Error> {
+async fn code_only(bench: &Bench) -> Result<Done, Error> {
     let done = up::code_only(&bench.context, &bench.workshop, bench.conduct).await;
-    done.map(|_| ()).map_err(|error| Error::of(&error))
+    done.map_err(|error| Error::of(&error))
 }
 
 /// Uploads the code as it is, and gives it to the function.
@@ -73,6 +74,18 @@ async fn code_that_went_past_the_stack_is_noted_by_status() {
     assert!(after.code.past_stack);
     assert_eq!((after.code.current, after.code.deployed), (Some(true), Some(sha256(&bench))));
     assert_ne!(after.code.in_stack, Some(sha256(&bench)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_its_time_is_told_also_where_code_alone_changes_or_nothing() {
+    let mut bench = ephemeral().await;
+    bench.means.ttl = Some(Ttl::For(14_400));
+    let expires = bench.up().await.unwrap().expires;
+    assert!(expires.is_some());
+    assert_eq!(code_only(&bench).await.unwrap().expires, expires);
+    bench.code("#!/bin/sh\nexit\n");
+    assert_eq!(code_only(&bench).await.unwrap().expires, expires);
+    assert_eq!(bench.up().await.unwrap().expires, expires);
 }
 
 #[tokio::test(start_paused = true)]

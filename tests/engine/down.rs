@@ -226,6 +226,22 @@ async fn with_keep_data_the_stack_goes_and_the_bucket_stays_with_what_it_holds()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kept_bucket_is_taken_over_also_where_a_validation_refuses_it_for_being_there() {
+    let bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap();
+    let mut bench = bench.again();
+    bench.account().script.imports_conflict = true;
+    bench.means.adopt = true;
+    bench.up().await.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert_eq!(bench.account().buckets[BUCKET].versions.len(), 3);
+    let validated: Vec<bool> =
+        bench.calls("CreateChangeSet").iter().map(|call| !call.is("DisableValidation")).collect();
+    assert!(validated.ends_with(&[true, false]), "{validated:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stack_that_somebody_protects_at_the_last_moment_keeps_its_rows() {
     let mut bench = Bench::deployed().await;
     put_rows(&bench, 3);

@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: what was begun is taken back.
 
-use crate::bench::{BUCKET, Bench, STACK};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
 use kinesis_stack::stack::Consent;
@@ -78,13 +78,34 @@ async fn before_anything_was_begun_only_the_plan_is_withdrawn() {
         let bench = Bench::new();
         let error = up_told_to_stop(&bench, call, Duration::ZERO).await.unwrap_err();
         assert_eq!(error.kind, Kind::Terminated, "{call}");
-        assert!(error.message.contains("was left as it was"), "{call}: {error}");
+        assert!(error.message.ends_with("kinesis-stack-dev was not created"), "{call}: {error}");
         assert_eq!(bench.calls("ExecuteChangeSet").len(), 0);
         // A request that was on its way when it was dropped can still make the name: the next run takes it over.
         if call != "CreateChangeSet" {
             assert_eq!(bench.remains(), [""; 0], "{call}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_uploaded_for_a_stack_that_never_came_is_named_with_what_removes_it() {
+    for (call, seconds) in [("PutObject", 0), ("ExecuteChangeSet", 30)] {
+        let bench = Bench::new();
+        let error = up_told_to_stop(&bench, call, Duration::from_secs(seconds)).await.unwrap_err();
+        assert!(bench.account().buckets.contains_key(ARTIFACTS), "{call}");
+        assert!(error.message.contains(ARTIFACTS), "{call}: {error}");
+        assert!(error.remedies[0].contains("`kinesis-stack down` removes it"), "{call}: {error:?}");
+        bench.again().down().await.unwrap();
+        assert!(bench.account().buckets.is_empty(), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_was_there_is_left_as_it_was() {
+    let bench = Bench::deployed().await;
+    bench.code("#!/bin/sh\nexit\n");
+    let error = up_told_to_stop(&bench, "DescribeChangeSet", Duration::ZERO).await.unwrap_err();
+    assert!(error.message.ends_with("kinesis-stack-dev was left as it was"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -213,7 +213,7 @@ async fn an_extension_adds_to_what_is_left_and_changes_nothing_but_that_tag() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_begins_now_where_time_is_over_or_never_was_and_none_ends_it() {
+async fn an_extension_begins_now_where_time_is_over_and_none_ends_it() {
     let bench = living().await;
     sleep(Duration::from_secs(9 * HOUR)).await;
     let about = |expires: Option<Timestamp>, bench: &Bench| {
@@ -225,8 +225,36 @@ async fn an_extension_begins_now_where_time_is_over_or_never_was_and_none_ends_i
     let done = extend(&bench, Ttl::Never).await.unwrap();
     assert_eq!((done.expires, expires(&bench)), (None, None));
     assert_eq!(extend(&bench, Ttl::Never).await.unwrap().changed, Some(false));
-    extend(&bench, Ttl::For(2 * HOUR)).await.unwrap();
-    assert!(about(expires(&bench), &bench));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_ends_is_not_given_an_end_by_an_extension() {
+    let bench = Bench::deployed().await;
+    let error = extend(&bench, Ttl::For(2 * HOUR)).await.unwrap_err();
+    assert_eq!((error.kind, error.kind.exit_code()), (Kind::Refused, 5));
+    assert!(error.message.contains("never ends"), "{error}");
+    assert!(error.remedies[0].contains("kinesis-stack up --ttl 2h"), "{error:?}");
+    assert_eq!((bench.changes(), expires(&bench)), (Vec::new(), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reviewed_plan_is_refused_where_somebody_extended_the_environment_since() {
+    let bench = living().await;
+    sleep(Duration::from_secs(HOUR)).await;
+    for means in [ttl(4 * HOUR), None, Some(Ttl::Never)] {
+        let mut bench = bench.branch();
+        bench.means.ttl = means;
+        bench.shape.shards = 2;
+        bench.reviewed = Some(bench.plan().await.unwrap());
+        extend(&bench, Ttl::For(10 * HOUR)).await.unwrap();
+        let extended = expires(&bench);
+        bench.forget();
+        let error = bench.up().await.unwrap_err();
+        assert_eq!(error.kind, Kind::Refused, "{means:?}: {error}");
+        let cause = error.cause.unwrap();
+        assert!(cause.contains("the end of its time was"), "{means:?}: {cause}");
+        assert_eq!(expires(&bench), extended, "{means:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,12 +331,49 @@ async fn an_extension_that_is_told_to_stop_stops_and_says_what_goes_on() {
         while !aws.now().calls.iter().any(|call| call.operation == "UpdateStack") {
             sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(500)).await;
         signal.send(Kind::Interrupted);
     };
     let (ended, ()) = tokio::join!(extend(&bench, Ttl::For(HOUR)), tell);
     let error = ended.unwrap_err();
     assert_eq!(error.kind, Kind::Interrupted);
-    assert!(error.message.contains("is being set"), "{error}");
+    assert!(error.message.contains("may be set"), "{error}");
+    assert!(error.remedies[0].contains("list"), "{error:?}");
     assert_eq!(bench.changes(), ["UpdateStack"]);
+}
+
+/// What an `extend` says that is told to stop as soon as this is so.
+async fn extend_told_to_stop(bench: &Bench, when: impl Fn() -> bool) -> Error {
+    let tell = async {
+        while !when() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        bench.signal.send(Kind::Interrupted);
+    };
+    let (ended, ()) = tokio::join!(extend(bench, Ttl::For(HOUR)), tell);
+    ended.unwrap_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_is_told_to_stop_before_it_asked_says_that_it_has_to_be_run_again() {
+    let bench = living().await;
+    bench.account().faults.push(Fault {
+        operation: "DescribeStackEvents",
+        when: When::Between(Duration::ZERO, Duration::from_secs(100 * HOUR)),
+        refusal: Refusal::throttled("cloudformation"),
+    });
+    let error = extend_told_to_stop(&bench, || bench.called().len() > 1).await;
+    assert!(error.message.contains("nothing was changed"), "{error}");
+    assert_eq!(error.remedies, ["Run it again."]);
+    assert_eq!(bench.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_is_told_to_stop_when_it_is_done_says_that_the_new_time_is_set() {
+    let bench = living().await;
+    let before = expires(&bench).unwrap();
+    let error = extend_told_to_stop(&bench, || bench.status().as_deref() == Some("UPDATE_COMPLETE")).await;
+    assert_eq!(error.kind, Kind::Interrupted);
+    let end = (before + hours(1)).to_string();
+    assert!(error.message.contains("is set") && error.message.contains(&end), "{error}");
+    assert_eq!(error.remedies, [""; 0]);
 }

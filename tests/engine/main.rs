@@ -14,6 +14,7 @@ mod export;
 mod faults;
 mod fleet;
 mod interrupted;
+mod kept;
 mod killed;
 mod latency;
 mod leftovers;

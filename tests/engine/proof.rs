@@ -47,7 +47,8 @@ async fn it_says_what_each_service_was_asked_and_when_and_what_it_answered() {
         let at: jiff::Timestamp = it["at"].as_str().unwrap().parse().unwrap();
         assert!(at >= proof["began"].as_str().unwrap().parse().unwrap());
         assert!(at <= proof["ended"].as_str().unwrap().parse().unwrap());
-        assert_eq!(it["looks"], 1);
+        // Once more after the function's last lines, which can make a log group anew.
+        assert_eq!(it["looks"], if it["service"] == "log groups" { 2 } else { 1 }, "{it}");
         assert!(it["request_id"].is_string() || it["service"] == "artifacts", "{it}");
     }
     let how = |service| asked(&proof, service)[0]["how"].as_str().unwrap().to_owned();

@@ -55,7 +55,8 @@ fn prepare(scenario: &str, aws: &Aws, endpoint: &str) {
         "watch" | "stats" | "results" => up(endpoint),
         "smoke-stream" => {
             up(endpoint);
-            aws.now().script.denied.insert("kinesis:PutRecords".to_owned());
+            let stream = ("AWS::Kinesis::Stream".to_owned(), "kinesis-stack-dev".to_owned());
+            aws.now().things.remove(&stream).unwrap();
         }
         "smoke-delivery" => {
             up(endpoint);

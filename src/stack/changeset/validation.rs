@@ -2,13 +2,18 @@
 
 use super::Prepared;
 use crate::cloud::fault;
+use crate::cloud::reason::Reason;
 use crate::error::{Error, Kind};
 use crate::settings::Invocation;
 use crate::stack::Context;
-use aws_sdk_cloudformation::types::{EventFilter, EventType, HookFailureMode, OperationEvent};
+use crate::stack::poll::Ended;
+use crate::stack::watch::Failure;
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
+use aws_sdk_cloudformation::types::{EventFilter, EventType, HookFailureMode, OperationEvent, OperationType};
 
 /// What a finding is called that says: something of that name is there already.
 const NAME_CONFLICT: &str = "NAME_CONFLICT_VALIDATION";
+const BUCKET: &str = "AWS::S3::Bucket";
 
 /// Something that a validation found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,21 +34,63 @@ struct Finding {
 
 /// The error of a change set that failed with this reason.
 pub async fn explain(context: &Context, prepared: &Prepared, reason: &str) -> Error {
-    match findings(context, prepared).await {
+    let request = context.clients.cloudformation.describe_events();
+    let request = request.stack_name(&prepared.stack_id).change_set_name(&prepared.change_set_id);
+    match findings(request).await {
         Ok(findings) => error(&findings, &context.invocation),
         Err(denied) => untold(denied).because(reason),
     }
 }
 
+/// Adds to what failed what a validation found that refused the whole operation: the stack's events don't say. True
+/// where one did, and found only that the bucket is there.
+pub async fn tell(context: &Context, ended: &mut Ended) -> bool {
+    let Some(stack) = &ended.stack else { return false };
+    if !ended.failures.iter().any(|failure| fault::is_failed_validation(&failure.reason)) {
+        return false;
+    }
+    let request = context.clients.cloudformation.describe_events();
+    let request = match last_operation(context, &stack.id).await {
+        Some(id) => request.operation_id(id),
+        None => request.stack_name(&stack.id),
+    };
+    // Where nobody tells, the stack's own sentence is all there is.
+    let findings = findings(request).await.unwrap_or_default();
+    let found: Vec<Failure> =
+        findings.into_iter().filter(|finding| finding.blocks).map(Failure::from).collect();
+    let is_of_bucket = is_of_bucket(&found);
+    ended.failures.extend(found);
+    is_of_bucket
+}
+
+/// Whether all that failed is that the bucket is there already.
+fn is_of_bucket(found: &[Failure]) -> bool {
+    let is_taken = |it: &Failure| matches!(Reason::of(&it.reason, BUCKET), Reason::NameTaken { .. });
+    !found.is_empty() && found.iter().all(|it| it.resource_type == BUCKET && is_taken(it))
+}
+
+impl From<Finding> for Failure {
+    fn from(finding: Finding) -> Self {
+        let Finding { logical_id, resource_type, reason, .. } = finding;
+        Failure { logical_id, resource_type, reason }
+    }
+}
+
+/// The stack's last operation but for a roll-back, which is an operation of its own.
+async fn last_operation(context: &Context, stack_id: &str) -> Option<String> {
+    let answer = context.clients.cloudformation.describe_stacks().stack_name(stack_id).send().await.ok()?;
+    let mut operations = answer.stacks().first()?.last_operations().iter();
+    let last = operations.find(|it| it.operation_type() != Some(&OperationType::Rollback))?;
+    last.operation_id().map(str::to_owned)
+}
+
 /// Every finding, from all pages. `Err` where nobody says: whether for lack of a permission.
-async fn findings(context: &Context, prepared: &Prepared) -> Result<Vec<Finding>, bool> {
+async fn findings(request: DescribeEventsFluentBuilder) -> Result<Vec<Finding>, bool> {
+    let request = request.filters(EventFilter::builder().failed_events(true).build());
     let mut findings = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let request = context.clients.cloudformation.describe_events();
-        let request = request.stack_name(&prepared.stack_id).change_set_name(&prepared.change_set_id);
-        let request = request.filters(EventFilter::builder().failed_events(true).build());
-        let answer = request.set_next_token(token.take()).send().await;
+        let answer = request.clone().set_next_token(token.take()).send().await;
         let answer = answer.map_err(|error| fault::is_forbidden(&error))?;
         for finding in answer.operation_events().iter().filter_map(Finding::of) {
             if !findings.contains(&finding) {
@@ -121,7 +168,7 @@ fn error(findings: &[Finding], invocation: &Invocation) -> Error {
     if !is_conflict {
         return error;
     }
-    let bucket = blocking().any(|finding| finding.resource_type == "AWS::S3::Bucket");
+    let bucket = blocking().any(|finding| finding.resource_type == BUCKET);
     let adopt = format!(
         "Where the bucket is an earlier environment's, `{}` takes it over, with what is in it.",
         invocation.command("up --adopt")
@@ -236,5 +283,22 @@ mod tests {
         assert_eq!(below("/Resources/BadPolicy/Properties", "BadPolicy"), "");
         assert_eq!(below("/Resources/Stream", "Stream"), "");
         assert_eq!(below("ShardCount", "Stream"), "ShardCount");
+    }
+
+    #[test]
+    fn a_bucket_that_is_there_is_told_from_everything_else_that_keeps_an_operation_from_beginning() {
+        let failure = |resource_type: &str, reason: &str| Failure {
+            logical_id: "Bucket".to_owned(),
+            resource_type: resource_type.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let there = "Resource of type 'AWS::S3::Bucket' with identifier 'rows' already exists.";
+        assert!(is_of_bucket(&[failure(BUCKET, there)]));
+        let role = failure("AWS::IAM::Role", there);
+        let invalid =
+            failure(BUCKET, "Model validation failed (#: extraneous key [BucketNam] is not permitted)");
+        for others in [vec![], vec![failure(BUCKET, there), role], vec![invalid]] {
+            assert!(!is_of_bucket(&others), "{others:?}");
+        }
     }
 }

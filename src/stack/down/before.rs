@@ -6,8 +6,9 @@ use crate::cloud::bucket::Bucket as There;
 use crate::error::{Error, Kind};
 use crate::event::{DataFound, Event, Removed};
 use crate::stack::inspect::{self, Resource};
-use crate::stack::residue::{Emptier, Kind as Of, Thing, Whose, whose};
+use crate::stack::residue::{Emptier, Kind as Of, Ledger, Thing, Whose, whose};
 use crate::stack::state::Stack;
+use crate::stack::status::Known;
 use crate::stack::{Answer, Consent, Context, operation, poll, protection};
 use anyhow::Result;
 use std::time::Duration;
@@ -47,6 +48,11 @@ impl Found {
         Ok(Found { stack: found, resources, events: None, looked: Instant::now() })
     }
 
+    /// Whether somebody deletes it already.
+    pub fn is_being_deleted(&self) -> bool {
+        self.stack.as_ref().is_some_and(|stack| stack.status.is(Known::DeleteInProgress))
+    }
+
     /// Whether what was read is still to be trusted.
     pub fn is_fresh(&self) -> bool {
         self.looked.elapsed() < FRESH
@@ -59,13 +65,15 @@ impl Found {
         context: &Context,
         identity: &Identity,
         wish: &Wish,
+        ledger: &Ledger,
     ) -> Result<Self> {
         while let Some(stack) = &self.stack {
             refuse(context, identity, wish, stack).await?;
             if stack.status.settled() {
                 break;
             }
-            operation::attach(context, stack, wish.timeout).await?;
+            let ended = operation::attach(context, stack, wish.timeout).await?;
+            ledger.last_lines(ended.last_lines);
             self = self.look_again(context, wish.timeout).await?;
         }
         Ok(self)

@@ -7,7 +7,8 @@ use crate::error::{Error, Kind};
 use crate::event::{DataFound, Event};
 use crate::stack::operation::Terms;
 use crate::stack::plan::Operation;
-use crate::stack::residue::{Emptier, Kind as Of, Ledger, Named, Thing, kept, remove_thing};
+use crate::stack::residue::kept::Heed;
+use crate::stack::residue::{Emptier, Kind as Of, Ledger, Named, Thing, remove_thing};
 use crate::stack::state::Stack;
 use crate::stack::{Context, inspect, operation, poll};
 use anyhow::Result;
@@ -33,16 +34,17 @@ pub struct Deletion<'a> {
     pub stack: &'a Stack,
     /// The role that CloudFormation acts under, where it isn't the stack's.
     pub role_arn: Option<&'a str>,
-    /// The environment's bucket, where there is one of ours.
+    /// The environment's bucket, where there is one of ours and it goes, too.
     pub bucket: Option<&'a str>,
     /// What it holds, where that was counted.
     pub data: Option<&'a DataFound>,
-    pub keep_data: bool,
     /// Asked once more where somebody else acts on the stack before it goes.
     pub only_if: Option<&'a OnlyIf>,
     /// Where the bucket's data is saved before it goes.
     pub export: Option<&'a Export<'a>>,
     pub ledger: Option<&'a Ledger>,
+    /// Whether the bucket stays after all.
+    pub heed: Option<&'a Heed<'a>>,
     pub at_most: Duration,
 }
 
@@ -50,8 +52,7 @@ impl Deletion<'_> {
     /// Deletes the stack, with the bucket being emptied meanwhile, then the bucket: nothing is left then that could
     /// write to it. `events`: those so far, where somebody has just read them.
     pub async fn go(&self, mut events: Option<Vec<String>>) -> Result<()> {
-        let Deletion { context, identity, stack, at_most, .. } = *self;
-        let bucket = self.bucket.filter(|_| !self.keep_data);
+        let Deletion { context, identity, stack, bucket, at_most, .. } = *self;
         let emptier = bucket.map(|bucket| Emptier::new(context, bucket, identity).expecting(self.data));
         // What is to be saved can't be deleted before the last of it has come; and where the stack may stay after all,
         // its data has to.
@@ -77,6 +78,9 @@ impl Deletion<'_> {
             };
             let (ended, emptied) = tokio::join!(deletion, emptying);
             let ended = ended?;
+            if let Some(ledger) = self.ledger {
+                ledger.last_lines(ended.last_lines);
+            }
             let stays = emptied? == Emptied::Stays;
             if ended.stack.is_none() {
                 break;
@@ -101,8 +105,10 @@ impl Deletion<'_> {
         }
         let Some(emptier) = emptier else { return Ok(()) };
         // Somebody else's `down --keep-data` may have deleted the very same stack.
-        if self.only_if.is_some() && kept::is_kept(context, identity, at_most).await? {
-            return Ok(());
+        match self.is_kept().await {
+            Ok(false) => {}
+            Ok(true) => return Ok(()),
+            Err(error) => return self.unless_it_stays(Err(error)).map(drop),
         }
         if let Some(export) = self.export {
             export.until_nothing_is_new().await?;
@@ -135,7 +141,19 @@ impl Deletion<'_> {
 
     async fn empty(&self, emptier: Option<&Emptier<'_>>) -> Result<Emptied> {
         let Some(emptier) = emptier else { return Ok(Emptied::Wholly) };
+        match self.is_kept().await {
+            Ok(false) => {}
+            Ok(true) => return Ok(Emptied::Stays),
+            Err(error) => return self.unless_it_stays(Err(error)),
+        }
         self.unless_it_stays(poll::patiently(self.context, self.at_most, || emptier.empty()).await)
+    }
+
+    async fn is_kept(&self) -> Result<bool> {
+        match self.heed {
+            Some(heed) => heed.look().await,
+            None => Ok(false),
+        }
     }
 
     /// What is left is asked, and named, at the end: a bucket that somebody else owns now is in nobody's way, and one
@@ -175,10 +193,10 @@ pub async fn remove(
         role_arn: None,
         bucket: Some(&bucket),
         data: None,
-        keep_data: false,
         only_if: None,
         export: None,
         ledger: None,
+        heed: None,
         at_most,
     };
     deletion.go(events).await

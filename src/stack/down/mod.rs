@@ -12,9 +12,11 @@ pub use before::{data, in_words};
 pub use deletion::remove;
 
 use super::plan::Operation;
-use super::residue::{BeforeBucket, Ledger, Look, Named, Sweep, Swept, artifacts, kept};
+use super::residue::kept::{self, Heed};
+use super::residue::{BeforeBucket, Ledger, Look, Named, Sweep, Swept, artifacts};
 use super::state::Stack;
-use super::{Conduct, Consent, Context, identity, interrupt};
+use super::status::Known;
+use super::{Conduct, Consent, Context, identity, interrupt, poll};
 use crate::cloud::{Identity, fault};
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event, NextStep, Removed};
@@ -23,6 +25,7 @@ use before::Found;
 use deletion::Deletion;
 use export::Export;
 use futures_util::FutureExt;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -73,7 +76,8 @@ impl Wish {
 pub async fn down(context: &Context, wish: Wish) -> Result<Done> {
     let begun = interrupt::Begun::default();
     let ledger = Ledger::new(&context.clock);
-    let work = Teardown { context, begun: &begun, wish: &wish, ledger: &ledger, began: Instant::now() };
+    let (began, had) = (Instant::now(), Cell::default());
+    let work = Teardown { context, begun: &begun, wish: &wish, ledger: &ledger, began, had };
     let work = work.go().boxed_local();
     let ended = interrupt::unless_told_to_stop(context, &begun, wish.timeout, work).await;
     let error = ended.as_ref().err().map(Error::of);
@@ -94,6 +98,19 @@ struct Teardown<'a> {
     wish: &'a Wish,
     ledger: &'a Ledger,
     began: Instant,
+    /// What there was to keep, where that is wished for.
+    had: Cell<Had>,
+}
+
+/// What a `down --keep-data` found when it began.
+#[derive(Debug, Clone, Copy, Default)]
+struct Had {
+    /// Whether there was a bucket, or a deletion that may have taken it.
+    any: bool,
+    /// How many objects, where they were counted.
+    objects: Option<u64>,
+    /// Whether somebody who doesn't keep it may have begun to empty it.
+    is_doubtful: bool,
 }
 
 impl Teardown<'_> {
@@ -103,18 +120,27 @@ impl Teardown<'_> {
             tokio::try_join!(identity(context, wish.timeout), Found::look(context, wish.timeout))?;
         ledger.found(&identity, found.stack.as_ref());
         let stack_id = found.stack.as_ref().map(|stack| stack.id.clone());
-        let found = Box::pin(found.refuse_or_settle(context, &identity, wish)).await?;
+        if wish.keep_data && found.is_being_deleted() {
+            // Whoever deletes it takes its bucket next, unless that is marked.
+            let is_kept = kept::is_kept(context, &identity, wish.timeout).await?;
+            self.had.set(Had { any: true, objects: None, is_doubtful: !is_kept });
+            self.keep(&identity).await?;
+        }
+        let counts = Box::pin(self.heeds_mark(&identity, &found)).await?;
+        let heed = Heed::new(context, &identity, counts, wish.keep_data, wish.timeout);
+        let found = Box::pin(found.refuse_or_settle(context, &identity, wish, ledger)).await?;
         let export = wish.export.as_deref().map(|directory| Export::new(context, &identity, directory));
         let sweep = Sweep {
             context,
             identity: &identity,
             ledger,
             stack_id: stack_id.as_deref(),
-            keep_bucket: wish.keep_data,
+            heed: &heed,
             data_is_agreed: (wish.consent == Consent::Given).into(),
             before_bucket: export
                 .as_ref()
                 .map(|export| -> BeforeBucket<'_> { Box::new(|| Box::pin(export.until_nothing_is_new())) }),
+            began: tokio::time::Instant::now(),
             at_most: wish.timeout,
         };
         let (changed, first) = match found.stack.is_some() {
@@ -128,9 +154,11 @@ impl Teardown<'_> {
             Box::pin(sweep.run(first)),
             artifacts::look(context, &identity, stack_id.as_deref(), wish.timeout)
         );
+        let swept = swept?;
         let done = self.done(changed, stack_id.clone(), export.as_ref());
-        match swept? {
+        match swept {
             Swept::Clean(checked) => {
+                self.check_kept(&identity, &done).await?;
                 let id = stack_id.as_deref();
                 let remove =
                     artifacts::remove_unused(context, &identity, ledger, id, artifacts?, wish.timeout);
@@ -146,6 +174,61 @@ impl Teardown<'_> {
         }
     }
 
+    /// Whether a mark on the bucket counts, so that it stays. Where a kept bucket is all that there is, that is what is to
+    /// be deleted. Beside a stack the mark is an older one, of a bucket that was taken over, or somebody is about to
+    /// delete that stack and to keep its data: then it goes within a moment.
+    async fn heeds_mark(&self, identity: &Identity, found: &Found) -> Result<bool> {
+        let Teardown { context, wish, .. } = *self;
+        if wish.keep_data || wish.only_if.is_some() || found.is_being_deleted() {
+            return Ok(true);
+        }
+        // Who may not ask is told so when the bucket is to go.
+        if !kept::is_kept(context, identity, wish.timeout).await.unwrap_or(false) {
+            return Ok(true);
+        }
+        let Some(stack) = &found.stack else { return Ok(false) };
+        tokio::time::sleep(A_MOMENT).await;
+        let now = poll::find(context, &stack.id, wish.timeout).await?;
+        Ok(now.is_none_or(|now| now.status.is(Known::DeleteInProgress)))
+    }
+
+    /// Whether what was to be kept is still there.
+    async fn check_kept(&self, identity: &Identity, done: &Done) -> Result<()> {
+        let Teardown { context, wish, ledger, .. } = *self;
+        if !wish.keep_data {
+            return Ok(());
+        }
+        let (bucket, had) =
+            (context.environment.bucket(&identity.account, &context.clients.region), self.had.get());
+        let what = if done.kept.is_empty() {
+            if !had.any {
+                context.reporter.tell(&Event::NothingToKeep { bucket });
+                return Ok(());
+            }
+            format!("so is its bucket {bucket}")
+        } else {
+            let Some(objects) = had.objects else { return Ok(()) };
+            // What can't be counted any more was counted in vain.
+            let now = match objects {
+                0 => 0,
+                _ => before::data(context, identity).await.map_or(objects, |now| now.objects),
+            };
+            if now >= objects && !(had.is_doubtful && now == 0) {
+                return Ok(());
+            }
+            match objects {
+                0 => format!("nothing is in its bucket {bucket} any more"),
+                _ => format!("so is what its bucket {bucket} held: of {objects} objects there are {now}"),
+            }
+        };
+        ledger.changing();
+        let stack = context.environment.stack();
+        Err(Error::new(Kind::Failed, format!("{stack} is gone, and {what}; it was to be kept"))
+            .because("somebody else removed it meanwhile")
+            .remedy("Find out who ran `down` or `reap` beside this. What was in it is lost, unless it was copied.")
+            .into())
+    }
+
     /// The stack goes, and its bucket, once that is agreed to.
     async fn take_stack(
         &self,
@@ -157,6 +240,9 @@ impl Teardown<'_> {
         let Teardown { context, wish, ledger, begun, .. } = *self;
         let bucket = found.bucket(context, identity, wish.timeout).await?;
         let removed = found.removed(bucket.as_deref());
+        if wish.keep_data {
+            self.count(identity).await;
+        }
         if let Some(stack) = found.stack.as_ref().filter(|_| wish.keep_data)
             && let Some(held) = found.held_bucket(bucket.as_deref())
         {
@@ -170,12 +256,12 @@ impl Teardown<'_> {
         // Somebody may have acted while a person thought about it, or while the data was saved.
         if !found.is_fresh() {
             found = found.look_again(context, wish.timeout).await?;
-            found = found.refuse_or_settle(context, identity, wish).await?;
+            found = found.refuse_or_settle(context, identity, wish, ledger).await?;
         }
         let Some(stack) = &found.stack else { return Ok(()) };
         wish.only_if.as_ref().map_or(Ok(()), |only_if| only_if(stack))?;
         if wish.keep_data {
-            let marked = kept::keep(context, identity, wish.timeout).await;
+            let marked = self.keep(identity).await;
             // Nothing would ever take it for a leftover whose time is over: the mark only tells what it is.
             let is_needed = stack.expires().is_some();
             marked.or_else(|error| match fault::is_lasting_refusal(&Error::of(&error)) && !is_needed {
@@ -190,16 +276,16 @@ impl Teardown<'_> {
             identity,
             stack,
             role_arn: wish.role_arn.as_deref(),
-            bucket: bucket.as_deref(),
+            bucket: bucket.as_deref().filter(|_| !wish.keep_data),
             data: data.as_ref(),
-            keep_data: wish.keep_data,
             only_if: wish.only_if.as_ref(),
             export,
             ledger: Some(ledger),
+            heed: Some(sweep.heed),
             at_most: wish.timeout,
         };
         deletion.go(found.events.take()).await?;
-        for it in removed.iter().filter(|it| !wish.keep_data || it.resource_type != BUCKET) {
+        for it in removed.iter().filter(|it| !sweep.heed.keeps() || it.resource_type != BUCKET) {
             ledger.removed(Named::new(&it.resource_type, &it.physical_id));
         }
         Ok(())
@@ -217,23 +303,41 @@ impl Teardown<'_> {
         let removed: Vec<Removed> = look.things.iter().map(before::leftover).collect();
         if removed.is_empty() || look.is_anothers() {
             if self.wish.keep_data && !look.is_anothers() {
-                kept::keep(self.context, identity, self.wish.timeout).await?;
+                self.keep(identity).await?;
             }
             if let Some(export) = export.filter(|_| self.wish.keep_data) {
                 export.once().await?;
             }
-            return Ok((false, Some(look)));
+            // What is kept is looked at once more at the end.
+            return Ok((false, Some(look).filter(|_| !self.wish.keep_data)));
         }
         let data = before::agree(self.context, identity, self.wish, &removed).await?;
         sweep.data_is_agreed.fetch_or(data.is_some(), Ordering::Relaxed);
         if self.wish.keep_data {
-            kept::keep(self.context, identity, self.wish.timeout).await?;
+            self.keep(identity).await?;
         }
         if let Some(export) = export {
             export.once().await?;
         }
         self.begun.acting(Operation::Delete, "", "");
         Ok((true, Some(look).filter(|_| looked.elapsed() < before::FRESH)))
+    }
+
+    /// Marks the bucket as kept, and counts what is in it: whoever had begun to empty it sees no mark.
+    async fn keep(&self, identity: &Identity) -> Result<()> {
+        let mark = kept::keep(self.context, identity, self.wish.timeout);
+        let (is_there, ()) = tokio::join!(mark, self.count(identity));
+        let had = self.had.get();
+        self.had.set(Had { any: had.any || is_there?, ..had });
+        Ok(())
+    }
+
+    /// Counts what is in the bucket, unless it was counted.
+    async fn count(&self, identity: &Identity) {
+        if self.had.get().objects.is_none() {
+            let objects = before::data(self.context, identity).await.ok().map(|data| data.objects);
+            self.had.set(Had { objects, ..self.had.get() });
+        }
     }
 
     fn done(&self, changed: bool, stack_id: Option<String>, export: Option<&Export<'_>>) -> Done {
@@ -257,5 +361,7 @@ impl Teardown<'_> {
     }
 }
 
+/// Within which whoever has marked a bucket as kept deletes its stack.
+const A_MOMENT: Duration = Duration::from_secs(3);
 /// CloudFormation's name for buckets.
 const BUCKET: &str = "AWS::S3::Bucket";

@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Operation, Plan, values::shortened};
 use crate::error::{Error, Kind};
-use crate::settings::{Invocation, Ttl};
+use crate::settings::{Invocation, Means, Ttl};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -63,6 +63,9 @@ impl Plan {
             });
         } else if self.stack_id != now.stack_id {
             moved.push("the stack was deleted and made anew".to_owned());
+        } else if self.expires_before != now.expires_before {
+            let end = |plan: &Plan| plan.expires_before.as_deref().map_or("never".to_owned(), shown);
+            moved.push(format!("the end of its time was {}, now it is {}", end(self), end(now)));
         }
         if self.template_sha256 != now.template_sha256 {
             let by = match self.version == now.version {
@@ -101,33 +104,56 @@ impl Plan {
     }
 
     fn means_moved(&self, now: &Plan) -> Vec<String> {
-        let (before, now) = (&self.means, &now.means);
-        let asked = |value: bool| if value { "asked for" } else { "not asked for" }.to_owned();
-        let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "not named".to_owned());
-        let ttl = |ttl: Option<Ttl>| match ttl {
-            Some(Ttl::For(seconds)) => format!("{seconds} s"),
-            Some(Ttl::Never) => "none".to_owned(),
-            None => "not given".to_owned(),
-        };
-        let protection = |protection: Option<bool>| match protection {
-            Some(true) => "asked for".to_owned(),
-            Some(false) => "to be taken away".to_owned(),
-            None => "to stay as it is".to_owned(),
-        };
-        [
-            ("the role", role(&before.role_arn), role(&now.role_arn)),
-            ("protection", protection(before.protection), protection(now.protection)),
-            ("--ephemeral", asked(before.ephemeral), asked(now.ephemeral)),
-            ("--ttl", ttl(before.ttl), ttl(now.ttl)),
-            ("--express", asked(before.express), asked(now.express)),
-            ("--heal", asked(before.heal), asked(now.heal)),
-            ("--adopt", asked(before.adopt), asked(now.adopt)),
-        ]
-        .into_iter()
-        .filter(|(_, before, now)| before != now)
-        .map(|(name, before, now)| format!("{name} was {before}, now it is {now}"))
-        .collect()
+        let moved = differing(&self.means, &now.means).into_iter();
+        moved.map(|(name, before, now)| format!("{name} was {before}, now it is {now}")).collect()
     }
+
+    /// Refuses options beside the plan that aren't its own.
+    pub fn check_beside(&self, typed: &Means, invocation: &Invocation) -> Result<()> {
+        let differing = differing(&self.means, typed).into_iter();
+        let differing: Vec<String> = differing
+            .map(|(name, plan, typed)| format!("{name}: {plan} in the plan, {typed} here"))
+            .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let message = "options beside --plan have to be the plan's own: nothing was changed";
+        Err(Error::new(Kind::BadInput, message)
+            .because(differing.join("\n"))
+            .remedy(format!(
+                "Leave them out, or plan again with them: `{} > plan.json`.",
+                invocation.command("plan --output json")
+            ))
+            .into())
+    }
+}
+
+/// The means that aren't the same: what each is called, before, and now.
+fn differing(before: &Means, now: &Means) -> Vec<(&'static str, String, String)> {
+    let asked = |value: bool| if value { "asked for" } else { "not asked for" }.to_owned();
+    let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "not named".to_owned());
+    let ttl = |ttl: Option<Ttl>| match ttl {
+        Some(Ttl::For(seconds)) => format!("{seconds} s"),
+        Some(Ttl::Never) => "none".to_owned(),
+        None => "not given".to_owned(),
+    };
+    let protection = |protection: Option<bool>| match protection {
+        Some(true) => "asked for".to_owned(),
+        Some(false) => "to be taken away".to_owned(),
+        None => "to stay as it is".to_owned(),
+    };
+    [
+        ("the role", role(&before.role_arn), role(&now.role_arn)),
+        ("protection", protection(before.protection), protection(now.protection)),
+        ("--ephemeral", asked(before.ephemeral), asked(now.ephemeral)),
+        ("--ttl", ttl(before.ttl), ttl(now.ttl)),
+        ("--express", asked(before.express), asked(now.express)),
+        ("--heal", asked(before.heal), asked(now.heal)),
+        ("--adopt", asked(before.adopt), asked(now.adopt)),
+    ]
+    .into_iter()
+    .filter(|(_, before, now)| before != now)
+    .collect()
 }
 
 /// Whether nothing is left to do of a plan, since the very same was deployed: by an earlier run that was cut short,
@@ -283,6 +309,16 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_somebody_moved_is_told() {
+        let before = Plan { expires_before: Some("2026-11-26T22:10:00Z".to_owned()), ..shards("2") };
+        let later = Plan { expires_before: Some("2026-11-27T08:10:00Z".to_owned()), ..shards("2") };
+        let never = Plan { expires_before: None, ..shards("2") };
+        let end = "the end of its time was 2026-11-26T22:10:00Z, now it is";
+        assert_eq!(before.moved(&later), [format!("{end} 2026-11-27T08:10:00Z")]);
+        assert_eq!(before.moved(&never), [format!("{end} never")]);
+    }
+
+    #[test]
     fn a_change_that_is_done_comes_to_be_or_differs_is_told() {
         let none = plan(Vec::new());
         assert_eq!(shards("2").moved(&none), ["Stream would be changed, now it stays as it is"]);
@@ -307,6 +343,18 @@ mod tests {
         assert_eq!(error.kind, Kind::Refused);
         assert_eq!(error.cause.as_deref(), Some("Stream: ShardCount would go 1 → 2, now 1 → 3"));
         assert!(error.remedies[0].contains("plan --output json"), "{error:?}");
+    }
+
+    #[test]
+    fn an_option_beside_a_plan_is_refused_where_it_is_not_the_plans_own() {
+        let plan = shards("2");
+        plan.check_beside(&plan.means, &Invocation::default()).unwrap();
+        let typed = Means { protection: Some(true), ..plan.means.clone() };
+        let error = Error::of(&plan.check_beside(&typed, &Invocation::default()).unwrap_err());
+        assert_eq!(error.kind, Kind::BadInput);
+        assert!(error.message.contains("beside --plan"), "{error}");
+        let cause = "protection: to stay as it is in the plan, asked for here";
+        assert_eq!(error.cause.as_deref(), Some(cause));
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Answer {
 /// How long the index of tags is asked at most: it only completes what each service tells of its own.
 const TAG_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The log group that Lambda makes where a function logs after its own group was deleted.
+pub fn late_log_group(context: &Context) -> String {
+    format!("/aws/lambda/{}", context.environment.processor())
+}
+
 /// All questions about an environment.
 pub fn questions(context: &Context, identity: &Identity) -> Vec<Question> {
     let (environment, region) = (&context.environment, &context.clients.region);
@@ -81,8 +86,7 @@ pub fn questions(context: &Context, identity: &Identity) -> Vec<Question> {
         thing(Kind::Role, environment.processor_role(region)),
         thing(Kind::Role, environment.delivery_role(region)),
         Subject::LogGroups(environment.log_group_prefix()),
-        // Lambda makes it where a function logs after its own group was deleted.
-        thing(Kind::LogGroup, format!("/aws/lambda/{}", environment.processor())),
+        thing(Kind::LogGroup, late_log_group(context)),
         Subject::Stack(environment.stack()),
         Subject::Tagged(environment.name.to_string()),
     ];
@@ -98,6 +102,11 @@ impl Question {
             Subject::Stack(_) => "stack",
             Subject::Tagged(_) => "tag",
         }
+    }
+
+    /// Whether it is about log groups.
+    pub fn is_about_log_groups(&self) -> bool {
+        matches!(&self.0, Subject::Thing(Thing { kind: Kind::LogGroup, .. }) | Subject::LogGroups(_))
     }
 
     /// For which name, beginning or tag.

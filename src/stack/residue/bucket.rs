@@ -1,11 +1,11 @@
 //! The bucket of an environment that has no stack any more, where it is in another `up`'s way.
 
 use super::Emptier;
-use crate::cloud::{Identity, fault};
+use crate::cloud::Identity;
+use crate::cloud::bucket::{Unread, tags};
 use crate::environment::TAG_ENVIRONMENT;
 use crate::stack::Context;
 use anyhow::Result;
-use aws_sdk_s3::types::Tag;
 
 /// What the tags of a bucket without a stack say.
 #[derive(PartialEq)]
@@ -21,20 +21,19 @@ enum Tagged {
 }
 
 async fn tagged(context: &Context, identity: &Identity, bucket: &str) -> Result<Tagged> {
-    let tags = context.clients.s3.get_bucket_tagging().bucket(bucket);
-    match tags.expected_bucket_owner(&identity.account).send().await {
-        Ok(answer) => {
+    let doing = format!("look at the bucket {bucket}");
+    match tags(&context.clients.s3, bucket, &identity.account, &doing).await {
+        Ok(None) => Ok(Tagged::Gone),
+        Ok(Some(tags)) if tags.is_empty() => Ok(Tagged::Not),
+        Ok(Some(tags)) => {
             let environment = context.environment.name.as_str();
-            let is_ours = |tag: &Tag| tag.key == TAG_ENVIRONMENT && tag.value == environment;
-            Ok(if answer.tag_set.iter().any(is_ours) { Tagged::Ours } else { Tagged::Otherwise })
+            let is_ours = tags.get(TAG_ENVIRONMENT).is_some_and(|name| name == environment);
+            Ok(if is_ours { Tagged::Ours } else { Tagged::Otherwise })
         }
-        Err(error) if error.as_service_error().is_some_and(|e| e.meta().code() == Some("NoSuchTagSet")) => {
-            Ok(Tagged::Not)
-        }
+        // Whatever isn't known to be ours stays.
+        Err(Unread::Foreign(_) | Unread::Denied(_)) => Ok(Tagged::Otherwise),
         // Throttling and credentials that aren't good tell nothing.
-        Err(error) if fault::is_missing(&error) => Ok(Tagged::Gone),
-        Err(error) if fault::is_forbidden(&error) => Ok(Tagged::Otherwise),
-        Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
+        Err(Unread::Failed(error)) => Err(error),
     }
 }
 

@@ -1,44 +1,90 @@
 //! A bucket that is kept on purpose when its stack goes.
 
+use crate::cloud::bucket::{Unread, tags};
 use crate::cloud::{Identity, fault};
 use crate::environment::{TAG_ENVIRONMENT, TAG_EXPIRES, TAG_KEPT};
 use crate::error::{Error, Kind};
+use crate::event::Event;
 use crate::stack::state::Stack;
 use crate::stack::{Context, poll};
 use anyhow::Result;
 use aws_sdk_s3::types::{Tag, Tagging};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Takes the end of its environment's time from the environment's bucket, and marks it as kept: or `list` and the next
 /// `reap` would take for a leftover what somebody wanted to have. Can be repeated.
 ///
 /// All other tags are sent as they are, those of CloudFormation too: S3 refuses to lose them.
-pub async fn keep(context: &Context, identity: &Identity, at_most: Duration) -> Result<()> {
+///
+/// False where there is no bucket of the environment's.
+pub async fn keep(context: &Context, identity: &Identity, at_most: Duration) -> Result<bool> {
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
     let (s3, owner) = (&context.clients.s3, &identity.account);
     let doing = format!("mark the bucket {bucket} as kept");
     let mark = || async {
-        let answer = match s3.get_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).send().await {
-            Ok(answer) => answer,
-            Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => return Ok(()),
+        let mut tags = match tags(s3, &bucket, owner, &doing).await {
+            Ok(Some(tags)) => tags,
             // Another's bucket is not ours to keep.
-            Err(error) if fault::is_forbidden(&error) => return Ok(()),
-            Err(error) => return Err(fault::explain(error, &doing)),
+            Ok(None) | Err(Unread::Foreign(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
         };
         let environment = context.environment.name.as_str();
-        let is_ours = answer.tag_set.iter().any(|tag| tag.key == TAG_ENVIRONMENT && tag.value == environment);
-        let bears = |key: &str| answer.tag_set.iter().any(|tag| tag.key == key);
-        if !is_ours || bears(TAG_KEPT) && !bears(TAG_EXPIRES) {
-            return Ok(());
+        let Some(name) = tags.get(TAG_ENVIRONMENT) else { return Ok(true) };
+        if name != environment || tags.contains_key(TAG_KEPT) && !tags.contains_key(TAG_EXPIRES) {
+            return Ok(name == environment);
         }
-        let mine = |tag: &Tag| tag.key == TAG_EXPIRES || tag.key == TAG_KEPT;
-        let others = answer.tag_set.into_iter().filter(|tag| !mine(tag));
-        let tags = others.chain([Tag::builder().key(TAG_KEPT).value("true").build()?]);
-        let tagging = Tagging::builder().set_tag_set(Some(tags.collect())).build()?;
+        tags.remove(TAG_EXPIRES);
+        tags.insert(TAG_KEPT.to_owned(), "true".to_owned());
+        let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tagging = Tagging::builder().set_tag_set(Some(tags.collect::<Result<_, _>>()?)).build()?;
         let request = s3.put_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).tagging(tagging);
-        request.send().await.map(drop).map_err(|error| fault::explain(error, &doing))
+        request.send().await.map(|_| true).map_err(|error| fault::explain(error, &doing))
     };
     poll::patiently(context, at_most, mark).await
+}
+
+/// What a `down` makes of the mark on its bucket: somebody else's `down --keep-data` can come at any moment.
+pub struct Heed<'a> {
+    context: &'a Context,
+    identity: &'a Identity,
+    at_most: Duration,
+    /// Whether a mark counts. One that was there when nothing else was is what it was told to delete.
+    counts: bool,
+    keeps: AtomicBool,
+}
+
+impl<'a> Heed<'a> {
+    /// `counts`: whether a mark counts. `keeps`: whether the bucket stays in any case.
+    pub fn new(
+        context: &'a Context,
+        identity: &'a Identity,
+        counts: bool,
+        keeps: bool,
+        at_most: Duration,
+    ) -> Self {
+        Heed { context, identity, at_most, counts, keeps: keeps.into() }
+    }
+
+    /// Whether the bucket stays, by all that is known.
+    pub fn keeps(&self) -> bool {
+        self.keeps.load(Ordering::Relaxed)
+    }
+
+    /// The same, looked at once more: asked right before anything in the bucket is deleted.
+    pub async fn look(&self) -> Result<bool> {
+        if self.keeps() || !self.counts {
+            return Ok(self.keeps());
+        }
+        let is_kept = is_kept(self.context, self.identity, self.at_most).await?;
+        if is_kept && !self.keeps.swap(true, Ordering::Relaxed) {
+            let (environment, region) = (&self.context.environment, self.context.clients.region.clone());
+            let bucket = environment.bucket(&self.identity.account, &region);
+            let env = environment.name.to_string();
+            self.context.reporter.tell(&Event::BucketKept { env, region, bucket });
+        }
+        Ok(is_kept)
+    }
 }
 
 /// Refuses where the stack's own template lets the bucket go with it: then nothing keeps its data. The template of this
@@ -81,14 +127,13 @@ fn leaves(template: &str, logical_id: &str) -> bool {
 /// Whether the environment's bucket was kept on purpose. One that isn't there, or isn't ours, was not.
 pub async fn is_kept(context: &Context, identity: &Identity, at_most: Duration) -> Result<bool> {
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let doing = format!("look at the bucket {bucket}");
     let look = || async {
-        let request = context.clients.s3.get_bucket_tagging().bucket(&bucket);
-        match request.expected_bucket_owner(&identity.account).send().await {
-            Ok(answer) => Ok(answer.tag_set.iter().any(|tag| tag.key == TAG_KEPT)),
-            Err(error) if fault::is_missing(&error) || fault::has_no_tags(&error) => Ok(false),
-            // Another's bucket. A permission that is missing is another matter: what can't be read may say that it is kept.
-            Err(error) if fault::is_forbidden(&error) && !fault::names_permission(&error) => Ok(false),
-            Err(error) => Err(fault::explain(error, &format!("look at the bucket {bucket}"))),
+        match tags(&context.clients.s3, &bucket, &identity.account, &doing).await {
+            Ok(tags) => Ok(tags.is_some_and(|tags| tags.contains_key(TAG_KEPT))),
+            // A permission that is missing is another matter: what can't be read may say that it is kept.
+            Err(Unread::Foreign(_)) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     };
     poll::patiently(context, at_most, look).await

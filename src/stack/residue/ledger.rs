@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 /// The proof, as `down --proof FILE` writes it.
 #[derive(Debug, Clone, Serialize)]
@@ -165,6 +166,7 @@ struct State {
     not_ours: Vec<Named>,
     left: Vec<Left>,
     refused: BTreeMap<Thing, Error>,
+    last_lines: Option<Instant>,
 }
 
 impl Ledger {
@@ -215,6 +217,11 @@ impl Ledger {
         }
     }
 
+    /// It isn't there, or not any more.
+    pub fn not_kept(&self, named: &Named) {
+        self.lock().kept.retain(|kept| kept != named);
+    }
+
     /// It isn't ours. True where that is told for the first time.
     pub fn not_ours(&self, named: Named) -> bool {
         let mut state = self.lock();
@@ -245,6 +252,17 @@ impl Ledger {
     /// What can't be removed.
     pub fn all_refused(&self) -> BTreeMap<Thing, Error> {
         self.lock().refused.clone()
+    }
+
+    /// Until then a function that was deleted may write its last log lines.
+    pub fn last_lines(&self, until: Option<Instant>) {
+        let mut state = self.lock();
+        state.last_lines = state.last_lines.max(until);
+    }
+
+    /// Until when they may come. Told once.
+    pub fn take_last_lines(&self) -> Option<Instant> {
+        self.lock().last_lines.take()
     }
 
     /// All that is left.

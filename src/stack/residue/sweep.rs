@@ -3,13 +3,16 @@
 //! It works without a stack: what a stack left, what somebody made half, and what came after its end is found by the
 //! derived names and by the tag.
 
+mod ending;
+
 use super::Emptier;
-use super::ask::{Answered, Question, ask, questions};
+use super::ask::{Answered, Question, ask, late_log_group, questions};
+use super::kept::Heed;
 use super::ledger::{Ledger, Left, Named, Verdict};
 use super::remove::remove;
 use super::thing::{Kind as Of, Thing};
 use super::whose::{Whose, whose};
-use crate::cloud::{Identity, fault};
+use crate::cloud::Identity;
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::stack::state::Stack;
@@ -19,6 +22,7 @@ use futures_util::future::{BoxFuture, join_all};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often it is looked, at most. Deleted things can still be seen for a moment, and others come late.
 const LOOKS: u32 = 8;
@@ -41,12 +45,14 @@ pub struct Sweep<'a> {
     /// The stack that was deleted: a look may still show it.
     pub stack_id: Option<&'a str>,
     /// Whether the bucket stays.
-    pub keep_bucket: bool,
+    pub heed: &'a Heed<'a>,
     /// Whether it was agreed to lose what a bucket holds: one that only a later look finds was never shown.
     pub data_is_agreed: AtomicBool,
     /// What is done before a bucket goes.
     pub before_bucket: Option<BeforeBucket<'a>>,
-    /// How long each question and each removal may take.
+    /// When the command began.
+    pub began: Instant,
+    /// How long each question and each removal may take, and all of it where nothing is left to do but to wait.
     pub at_most: Duration,
 }
 
@@ -69,6 +75,10 @@ pub struct Look {
     unsure: Vec<(Thing, Error)>,
     /// What is there and can't be removed here, with its command.
     strangers: Vec<Left>,
+    /// When it began.
+    began: Instant,
+    /// Whether it was for log groups alone.
+    only_logs: bool,
 }
 
 impl Look {
@@ -87,6 +97,14 @@ struct Learnt {
     failed: BTreeMap<Thing, Error>,
 }
 
+impl Learnt {
+    /// Whether nobody could ask for what couldn't be removed, so that it may be gone: who lacks a permission is told the
+    /// same of what is there and of what isn't.
+    fn is_untold(&self, thing: &Thing) -> bool {
+        self.unknown.iter().any(|(question, _)| question.is_about(thing))
+    }
+}
+
 impl<'a> Sweep<'a> {
     /// Looks once, at everything.
     pub async fn look(&self) -> Look {
@@ -95,6 +113,7 @@ impl<'a> Sweep<'a> {
     }
 
     async fn look_for(&self, all: Vec<Question>) -> Look {
+        let began = Instant::now();
         let answers = ask(self.context, self.identity, all, self.at_most).await;
         let name = self.context.environment.stack();
         let (mut things, mut stack, mut strangers) = (Vec::new(), None, Vec::new());
@@ -117,7 +136,7 @@ impl<'a> Sweep<'a> {
         }
         things.sort();
         things.dedup();
-        things.retain(|thing| !self.keep_bucket || thing.kind != Of::Bucket);
+        things.retain(|thing| !self.heed.keeps() || thing.kind != Of::Bucket);
         let whose = things.iter().map(|thing| {
             poll::patiently(self.context, self.at_most, || whose(self.context, self.identity, thing))
         });
@@ -131,7 +150,26 @@ impl<'a> Sweep<'a> {
                 Err(error) => unsure.push((thing, Error::of(&error))),
             }
         }
-        Look { answers, things: ours, stack, unsure, strangers }
+        Look { answers, things: ours, stack, unsure, strangers, began, only_logs: false }
+    }
+
+    /// Looks for log groups once more when a function that was deleted has written its last lines, which can make one
+    /// anew. `None` where the last look came after them, or the time is over before.
+    async fn look_late(&self, learnt: &Learnt, looked: Instant) -> Option<Look> {
+        let until = self.ledger.take_last_lines().filter(|until| *until > looked)?;
+        let wait = until.saturating_duration_since(Instant::now());
+        let mut questions = self.unless_unknown(learnt);
+        questions.retain(Question::is_about_log_groups);
+        if questions.is_empty() || self.began.elapsed() + wait > self.at_most {
+            return None;
+        }
+        // What is over in a moment is not worth a word.
+        if wait >= Duration::from_secs(1) {
+            let group = late_log_group(self.context);
+            self.context.reporter.tell(&Event::LastLines { group, seconds: wait.as_secs_f64() });
+        }
+        tokio::time::sleep(wait).await;
+        Some(Look { only_logs: true, ..self.look_for(questions).await })
     }
 
     fn anothers_stack(&self, stack: &Stack) -> Left {
@@ -154,12 +192,15 @@ impl<'a> Sweep<'a> {
         let mut learnt = Learnt { failed: self.ledger.all_refused(), ..Learnt::default() };
         let (mut found_any, mut clean, mut pending) = (false, 0, Vec::new());
         for number in 0..LOOKS {
-            tokio::time::sleep(Duration::from_secs(SETTLING[number as usize])).await;
             let look = match first.take() {
                 Some(look) => look,
-                None => self.look_for(self.unless_unknown(&learnt)).await,
+                None => {
+                    tokio::time::sleep(Duration::from_secs(SETTLING[number as usize])).await;
+                    self.look_for(self.unless_unknown(&learnt)).await
+                }
             };
             self.note(&look);
+            let (looked, only_logs) = (look.began, look.only_logs);
             if let Some(stack) = self.somebodys(look.stack.clone()) {
                 return Ok(Swept::BroughtUpAgain(Box::new(stack)));
             }
@@ -176,7 +217,10 @@ impl<'a> Sweep<'a> {
             // What couldn't be removed may have gone without us.
             let unknown = &learnt.unknown;
             learnt.failed.retain(|thing, _| {
-                look.things.contains(thing) || unknown.iter().any(|(question, _)| question.is_about(thing))
+                let not_asked = only_logs && thing.kind != Of::LogGroup;
+                not_asked
+                    || look.things.contains(thing)
+                    || unknown.iter().any(|(question, _)| question.is_about(thing))
             });
             learnt.failed.extend(look.unsure);
             let things: Vec<Thing> =
@@ -187,7 +231,11 @@ impl<'a> Sweep<'a> {
             if pending.is_empty() {
                 clean += 1;
                 if !found_any || clean == CLEAN {
-                    break;
+                    first = self.look_late(&learnt, looked).await;
+                    if first.is_none() {
+                        break;
+                    }
+                    (found_any, clean) = (false, 0);
                 }
                 continue;
             }
@@ -229,7 +277,8 @@ impl<'a> Sweep<'a> {
             things.into_iter().partition(|thing| thing.kind == Of::DeliveryStream);
         let (buckets, rest): (Vec<Thing>, Vec<Thing>) =
             rest.into_iter().partition(|thing| thing.kind == Of::Bucket);
-        for group in [writers, rest, buckets] {
+        for mut group in [writers, rest, buckets] {
+            self.leave_kept(&mut group, &mut failed).await;
             let has_bucket = group.iter().any(|thing| thing.kind == Of::Bucket);
             if let Some(before) = self.before_bucket.as_ref().filter(|_| has_bucket) {
                 before().await?;
@@ -251,6 +300,18 @@ impl<'a> Sweep<'a> {
             }
         }
         Ok(failed)
+    }
+
+    /// Takes the environment's bucket out where somebody keeps it, or where nobody may know.
+    async fn leave_kept(&self, group: &mut Vec<Thing>, failed: &mut BTreeMap<Thing, Error>) {
+        let bucket = self.context.environment.bucket(&self.identity.account, &self.context.clients.region);
+        let is_it = |thing: &Thing| thing.kind == Of::Bucket && thing.name == bucket;
+        let Some(place) = group.iter().position(is_it) else { return };
+        match self.heed.look().await {
+            Ok(false) => {}
+            Ok(true) => drop(group.remove(place)),
+            Err(error) => drop(failed.insert(group.remove(place), Error::of(&error))),
+        }
     }
 
     /// Refuses to lose rows that nobody agreed to lose.
@@ -278,14 +339,17 @@ impl<'a> Sweep<'a> {
                 Err(_) => Verdict::Unknown,
                 Ok(answer) if answer.not_asked.is_some() => Verdict::NotAsked,
                 Ok(answer) if answer.is_nothing() => Verdict::Gone,
-                Ok(answer) if self.keep_bucket && answer.things.iter().all(|it| it.kind == Of::Bucket) => {
+                Ok(answer) if self.heed.keeps() && answer.things.iter().all(|it| it.kind == Of::Bucket) => {
                     Verdict::Kept
                 }
                 Ok(answer) if !answer.stacks.is_empty() || !answer.strangers.is_empty() => Verdict::Left,
                 Ok(answer) => self.of_things(&answer.things),
             };
-            if verdict == Verdict::Kept {
-                self.ledger.kept(Named::new(question.service(), question.name()));
+            let named = Named::new(question.service(), question.name());
+            match verdict {
+                Verdict::Kept => self.ledger.kept(named),
+                Verdict::Gone => self.ledger.not_kept(&named),
+                _ => {}
             }
             self.ledger.asked(question, answer, *at, verdict);
         }
@@ -296,98 +360,6 @@ impl<'a> Sweep<'a> {
         match things.iter().all(|thing| self.ledger.is_not_ours(&Named::from(thing))) {
             true => Verdict::NotOurs,
             false => Verdict::Left,
-        }
-    }
-
-    fn of(&self, thing: &Thing, because: Option<String>) -> Left {
-        let command = thing.removal(&self.context.clients.region);
-        Left {
-            service: thing.kind.word().to_owned(),
-            name: thing.name.clone(),
-            remove: Some(self.context.invocation.aws(&command)),
-            because,
-        }
-    }
-
-    fn still_there(&self, stack: &Stack) -> Left {
-        self.of_stack(stack, format!("it is {}", stack.status))
-    }
-
-    fn of_stack(&self, stack: &Stack, because: String) -> Left {
-        let (name, region) = (&stack.name, &self.context.clients.region);
-        let delete = format!("cloudformation delete-stack --stack-name {name} --region {region}");
-        Left {
-            service: "stack".to_owned(),
-            name: name.clone(),
-            remove: Some(self.context.invocation.aws(&delete)),
-            because: Some(because),
-        }
-    }
-
-    /// Nothing is left; else an error names what is, and what nobody was allowed to ask for.
-    fn verdict(&self, learnt: Learnt, pending: Vec<Left>) -> Result<Swept> {
-        let failed = learnt.failed.iter().map(|(thing, error)| self.of(thing, Some(error.to_string())));
-        let left: Vec<Left> = failed.chain(pending).collect();
-        self.ledger.left(left.clone());
-        let mut checked = Vec::new();
-        for question in self.unless_unknown(&learnt) {
-            let (service, name) = (question.service().to_owned(), question.name());
-            let is_left = match self.ledger.verdict(&question) {
-                Some(Verdict::Gone | Verdict::NotOurs) => {
-                    checked.push(question.told());
-                    false
-                }
-                Some(Verdict::Left) => true,
-                _ => continue,
-            };
-            self.context.reporter.tell(&Event::Checked { service, name, left: is_left });
-        }
-        if left.is_empty() && learnt.unknown.is_empty() {
-            return Ok(Swept::Clean(checked));
-        }
-        Err(self.error(&learnt, &left).into())
-    }
-
-    fn error(&self, learnt: &Learnt, left: &[Left]) -> Error {
-        let name = &self.context.environment.name;
-        let unasked: Vec<String> = learnt.unknown.iter().map(|(question, _)| question.told()).collect();
-        let unasked = format!("nobody knows whether this is left, too: {}", unasked.join(", "));
-        let mut remedies: Vec<String> = Vec::new();
-        let errors = learnt.failed.values().chain(learnt.unknown.iter().map(|(_, error)| error));
-        let of_errors = errors.flat_map(|error| error.remedies.iter().cloned());
-        for remedy in left.iter().filter_map(|left| left.remove.clone()).chain(of_errors) {
-            if !remedies.contains(&remedy) {
-                remedies.push(remedy);
-            }
-        }
-        let unknown_because = learnt.unknown.first().and_then(|(_, error)| error.cause.clone());
-        let error = if left.is_empty() {
-            let kind = learnt.unknown.first().map_or(Kind::Failed, |(_, error)| error.kind);
-            let message = format!("{name} has no stack any more, but {unasked}").replace(", too:", ":");
-            Error::new(kind, message).because(unknown_because.unwrap_or_default())
-        } else {
-            let names: Vec<String> =
-                left.iter().map(|left| format!("{} {}", left.service, left.name)).collect();
-            let message = format!("{name} has no stack, but left behind: {}", names.join(", "));
-            // Credentials that are over say nothing of what is left for good.
-            let mut errors = learnt.failed.values().chain(learnt.unknown.iter().map(|(_, error)| error));
-            let is_over = errors.any(|it| it.kind == Kind::Credentials && !fault::is_lasting_refusal(it));
-            let error = Error::new(if is_over { Kind::Credentials } else { Kind::Leftovers }, message);
-            let because = left.iter().find_map(|left| left.because.clone());
-            match (because, learnt.unknown.is_empty()) {
-                (None, true) => error,
-                (Some(because), true) => error.because(because),
-                (because, false) => {
-                    let unknown = unknown_because.unwrap_or_default();
-                    let because = because.map(|because| format!("{because}; ")).unwrap_or_default();
-                    error.because(format!("{because}{unasked}: {unknown}"))
-                }
-            }
-        };
-        let error = remedies.into_iter().fold(error, Error::remedy);
-        match learnt.unknown.is_empty() && learnt.failed.is_empty() {
-            true => error,
-            false => error.remedy(format!("Then `{}` asks again.", self.context.invocation.command("down"))),
         }
     }
 }

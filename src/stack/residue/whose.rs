@@ -1,11 +1,10 @@
 //! Whose a thing is that bears a name of ours: its tags tell.
 
 use super::thing::{Kind, Thing};
-use crate::cloud::{Identity, fault};
+use crate::cloud::{Identity, bucket, fault};
 use crate::environment::TAG_ENVIRONMENT;
 use crate::stack::Context;
 use anyhow::Result;
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use std::collections::BTreeMap;
 
 /// Whose a thing is.
@@ -39,15 +38,14 @@ async fn tags(
     let arn = |service: &str, resource: &str| {
         format!("arn:{partition}:{service}:{}:{}:{resource}:{name}", clients.region, identity.account)
     };
+    let doing = format!("read the tags of the {}", thing.told());
     let pair = |key: &str, value: Option<&str>| (key.to_owned(), value.unwrap_or_default().to_owned());
     macro_rules! asked {
         ($call:expr, $answer:ident => $pairs:expr) => {
             match $call.send().await {
                 Ok($answer) => Ok(Some($pairs.collect())),
                 Err(error) if fault::is_missing(&error) => Ok(None),
-                // S3's word for none.
-                Err(error) if error.code() == Some("NoSuchTagSet") => Ok(Some(BTreeMap::new())),
-                Err(error) => Err(fault::explain(error, &format!("read the tags of the {}", thing.told()))),
+                Err(error) => Err(fault::explain(error, &doing)),
             }
         };
     }
@@ -74,9 +72,6 @@ async fn tags(
             clients.logs.list_tags_for_resource().resource_arn(arn("logs", "log-group")),
             answer => answer.tags().into_iter().flatten().map(|(key, value)| pair(key, Some(value)))
         ),
-        Kind::Bucket => asked!(
-            clients.s3.get_bucket_tagging().bucket(name).expected_bucket_owner(&identity.account),
-            answer => answer.tag_set().iter().map(|tag| pair(tag.key(), Some(tag.value())))
-        ),
+        Kind::Bucket => Ok(bucket::tags(&clients.s3, name, &identity.account, &doing).await?),
     }
 }

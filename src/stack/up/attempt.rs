@@ -2,12 +2,12 @@
 
 use super::room::{Room, prepare};
 use super::{Again, Wish, change_code, inspect, upload};
-use crate::artifact::{Artifact, Store};
+use crate::artifact::{Artifact, Store, Stored};
 use crate::cloud::{Identity, fault};
 use crate::environment::expiry_tag;
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event, PathStep};
-use crate::stack::changeset::{self, Prepared, Wanted};
+use crate::stack::changeset::{self, Prepared, Wanted, validation};
 use crate::stack::interrupt::Begun;
 use crate::stack::operation::Passing;
 use crate::stack::plan::{Action, Operation, Plan};
@@ -32,6 +32,8 @@ pub struct Attempt<'a> {
     pub began: Instant,
     /// Whether the plan that was agreed to loses data, once one was agreed to.
     pub agreed: Cell<Option<bool>>,
+    /// Whether CloudFormation's early validation is left out.
+    pub unvalidated: Cell<bool>,
 }
 
 /// What an attempt led to.
@@ -60,6 +62,7 @@ impl Attempt<'_> {
 
         let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
         let wanted = wish.wanted(&means, &template, &store, &artifact, name_is_free);
+        let wanted = Wanted { validated: !self.unvalidated.get(), ..wanted };
         self.begun.planning(&wanted.name, name_is_free && stack.is_none());
         let look = poll::patiently(context, self.left(), || store.look(&artifact));
         let (stored, prepared) =
@@ -72,7 +75,11 @@ impl Attempt<'_> {
                 let agreed = async {
                     context.reporter.tell(&Event::Plan(Box::new(plan.clone())));
                     self.agree(plan, stack.as_ref()).await?;
-                    let uploaded = upload(context, &store, &artifact, stored?, self.left());
+                    let stored = stored?;
+                    if stored == Stored::Absent {
+                        self.begun.uploading(&store.bucket, &identity.account);
+                    }
+                    let uploaded = upload(context, &store, &artifact, stored, self.left());
                     tokio::try_join!(uploaded, self.events_so_far(&prepared))
                 };
                 match agreed.await {
@@ -231,14 +238,18 @@ impl Attempt<'_> {
         &self,
         identity: &Identity,
         prepared: &Prepared,
-        ended: Ended,
+        mut ended: Ended,
     ) -> Result<Reached, Again> {
+        let is_of_bucket = validation::tell(self.context, &mut ended).await;
         let deleted = || {
             let message = format!("{} was deleted meanwhile", self.context.environment.stack());
             Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into())
         };
         let Some(stack) = &ended.stack else { return Err(deleted()) };
         if !stack.status.good() {
+            if is_of_bucket && self.wish.means.adopt && !self.unvalidated.replace(true) {
+                return Err(Again::Unvalidated);
+            }
             return Err(self.failed(identity, prepared.operation, &ended));
         }
         if prepared.express && !ready::wait(self.context, identity, &stack.id, self.left()).await? {

@@ -13,7 +13,7 @@ use super::status::WayOut;
 use super::{Conduct, Context, code, lifetime, operation, protection};
 use crate::artifact::{Artifact, Store, Stored, Workshop};
 use crate::cloud::{Identity, fault};
-use crate::environment::artifact_key;
+use crate::environment::{artifact_key, expiry_tag};
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event};
 use crate::settings::Means;
@@ -62,6 +62,7 @@ impl Wish<'_> {
             artifact,
             name_is_free,
             means,
+            validated: true,
             reviewed: self.reviewed,
         }
     }
@@ -71,6 +72,8 @@ impl Wish<'_> {
 enum Again {
     /// Somebody else acted on the same stack.
     Overtaken(anyhow::Error),
+    /// The bucket that was to be taken over was refused for being there: it is tried again without that validation.
+    Unvalidated,
     /// What failed passes by itself.
     Passing { because: String, error: anyhow::Error },
     /// Others of the account are in the way, and get done.
@@ -96,8 +99,15 @@ impl From<Error> for Again {
 pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<Done> {
     let begun = Begun::default();
     let work = async {
-        let attempt =
-            Attempt { context, wish, conduct, begun: &begun, began: Instant::now(), agreed: Cell::default() };
+        let attempt = Attempt {
+            context,
+            wish,
+            conduct,
+            begun: &begun,
+            began: Instant::now(),
+            agreed: Cell::default(),
+            unvalidated: Cell::default(),
+        };
         let (mut overtaken, mut crowded, mut tried_again) = (0, 0, false);
         loop {
             match attempt.up().boxed_local().await {
@@ -111,6 +121,11 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
                     tokio::time::sleep(Duration::from_secs(1 << overtaken.min(3))).await;
                     overtaken += 1;
                     attempt.agreed.take();
+                }
+                Err(Again::Unvalidated) => {
+                    let because = "CloudFormation's validation refuses the bucket that was to be taken over, for \
+                                   being there: the same without that validation.";
+                    context.reporter.tell(&Event::Retrying { because: because.to_owned() });
                 }
                 Err(Again::Passing { because, .. }) if !tried_again => {
                     tried_again = true;
@@ -162,6 +177,7 @@ pub async fn code_only(context: &Context, workshop: &Workshop, conduct: Conduct)
         Ok(Done {
             command: "up".to_owned(),
             changed: Some(changed),
+            expires: stack.expires().map(expiry_tag),
             stack: Some(stack.name),
             stack_id: Some(stack.id),
             outputs: Some(stack.outputs),

@@ -194,18 +194,23 @@ pub const WAYS: &[Way] = &[
                  what this deletion's are told from.",
             ),
             (
+                &["GetBucketTagging"],
+                "Whether its bucket was marked as kept before: such a mark is an older one.",
+            ),
+            (
                 &["DeleteStack"],
                 "What it is about. Alone: a stack that can't be deleted after all keeps its data.",
             ),
             (
-                &["DescribeStackEvents", "ListObjectVersions"],
-                "The first look, after 0.02 s. The bucket is emptied meanwhile.",
+                &["DescribeStackEvents", "GetBucketTagging"],
+                "The first look, after 0.02 s. The bucket is emptied meanwhile, unless somebody has just begun to keep it.",
             ),
             (
-                &["DescribeStacks", "DescribeStackEvents", "ListMultipartUploads"],
-                "That it is gone is told by the stack; what was kept, by the events. Unfinished uploads are no objects, \
-                 but are billed.",
+                &["DescribeStacks", "DescribeStackEvents", "ListObjectVersions"],
+                "That it is gone is told by the stack; what was kept, by the events.",
             ),
+            (&["ListMultipartUploads"], "Unfinished uploads are no objects, but are billed."),
+            (&["GetBucketTagging"], "Somebody else's `down --keep-data` may have marked it meanwhile."),
             (&["DeleteBucket"], "Last, since a dying delivery stream still writes into it."),
             (
                 ASKED,
@@ -228,6 +233,7 @@ pub const WAYS: &[Way] = &[
                 &["GetCallerIdentity", "DescribeStacks", "ListStackResources", "DescribeStackEvents"],
                 "As without `--keep-data`.",
             ),
+            (&["ListObjectVersions"], "What is in the bucket is compared at the end."),
             (&["GetTemplate"], "A stack whose own template lets the bucket go with it is refused."),
             (&["GetBucketTagging"], "S3 takes all of a bucket's tags or none."),
             (
@@ -241,6 +247,10 @@ pub const WAYS: &[Way] = &[
                 "That it is gone is told by the stack; what was kept, by the events.",
             ),
             (ASKED, LEFT),
+            (
+                &["ListObjectVersions"],
+                "Whether all is still there: somebody else may have begun to empty it before.",
+            ),
         ],
     },
     Way {
@@ -371,6 +381,10 @@ pub const MORE: &[Trip] = &[
     (
         &["ListObjectVersions", "ListMultipartUploads", "DeleteBucket"],
         "CloudFormation can't delete a bucket that holds anything, and a dying delivery stream still writes into it.",
+    ),
+    (
+        &["GetBucketTagging", "GetBucketTagging", "GetBucketTagging"],
+        "What somebody keeps at the same time (`down --keep-data`) isn't deleted.",
     ),
     (
         // But for the last two, which are the artifacts'.

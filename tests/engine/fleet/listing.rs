@@ -1,7 +1,7 @@
 //! `list`.
 
-use super::{account, add, stack, survey};
-use crate::bench::{Bench, STACK};
+use super::{account, add, is_left, stack, survey};
+use crate::bench::{BUCKET, Bench, STACK};
 use kinesis_stack::environment::Environment;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
@@ -130,6 +130,30 @@ async fn a_bucket_that_was_kept_is_listed_as_kept_whether_its_environment_had_an
         let last = &fleet.environments.last().unwrap().listed;
         assert_eq!((last.env.as_str(), last.kept), ("over", true), "{minutes:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_is_empty_only_where_no_bucket_was_kept_either_whatever_its_tags_say() {
+    let bench = Bench::deployed().await;
+    let is_empty = || fleet::is_empty(&bench.context.clients);
+    assert!(!is_empty().await.unwrap());
+    let keeping = down::Wish { keep_data: true, ..down::Wish::new(bench.conduct) };
+    down::down(&bench.context, keeping).await.unwrap();
+    bench.account().buckets.get_mut(BUCKET).unwrap().tags.clear();
+    assert!(!is_empty().await.unwrap());
+    bench.again().down().await.unwrap();
+    assert!(is_empty().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_read_what_a_bucket_is_tagged_with_is_told_that_it_could_not_be_marked_as_kept() {
+    let mut bench = account().await;
+    bench.account().script.denied.insert("s3:GetBucketTagging".to_owned());
+    bench.context.environment = Environment::new("over".parse().unwrap());
+    add(&bench, "over", Some(60));
+    let keeping = down::Wish { keep_data: true, ..down::Wish::new(bench.conduct) };
+    let error = down::down(&bench.context, keeping).await.unwrap_err();
+    assert!(error.to_string().contains("mark") && is_left(&bench, "over"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

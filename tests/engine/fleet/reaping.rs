@@ -65,6 +65,20 @@ async fn a_dry_run_names_them_and_touches_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_would_be_torn_down_is_counted_as_due_and_what_is_protected_apart() {
+    let bench = account().await;
+    add(&bench, "over", Some(-1));
+    add(&bench, "safe", Some(-1));
+    bench.account().stack(&stack("safe")).unwrap().protected = true;
+    for dry_run in [true, false] {
+        let ended = reap_with(&bench, &Wish { dry_run, ..wish() }).await.unwrap();
+        let told = ended.reckoning(dry_run);
+        assert_eq!((told.due, told.left_alone), (1, 1));
+    }
+    assert!(is_left(&bench, "safe") && !is_left(&bench, "over"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_person_is_asked_once_and_a_no_leaves_everything_while_nobody_is_no_objection() {
     let bench = account().await;
     add(&bench, "over-a", Some(-1));

@@ -7,6 +7,7 @@ use super::story::{Mishap, Verb};
 use super::verdict::Around;
 use crate::bench::{ARTIFACTS, STACK};
 use kinesis_stack::error::Error;
+use kinesis_stack::event::Event;
 use std::time::Duration;
 
 /// What an error names.
@@ -42,6 +43,8 @@ impl<'a> Named<'a> {
     }
 }
 
+/// CloudFormation's name for functions.
+const FUNCTION: &str = "AWS::Lambda::Function";
 /// What only the index of tags tells.
 const RENAMED: &str = "renamed";
 
@@ -66,13 +69,20 @@ pub fn differs(attempt: &Attempt, around: &Around, error: &Error) -> Option<Stri
     gone.filter(|_| !is_short).map(|gone| format!("{gone} is named and isn't left"))
 }
 
-/// What there is that should have been seen. A log group that a function's last line made after the last look wasn't
-/// there then, and is what the next `down` removes; and without the index of tags nobody finds what it alone tells.
+/// What there is that should have been seen. A log group that the last line of a function made whose end nobody saw, after
+/// the last look, wasn't there then, and is what the next `down` removes; and without the index of tags nobody finds what it alone tells.
 pub fn in_time(attempt: &Attempt, around: &Around, seen: &Seen) -> Vec<String> {
     let mut remains = seen.remains();
-    remains.retain(|name| !is_late(attempt, seen.things.get(name).copied()));
+    remains.retain(|name| waits(attempt) || !is_late(attempt, seen.things.get(name).copied()));
     remains.retain(|name| around.untold.is_none() || name != RENAMED);
     remains
+}
+
+/// Whether nothing can be made after the last look: whoever sees the function go waits until its last line is written.
+fn waits(attempt: &Attempt) -> bool {
+    let is_short = matches!(attempt.mishap, Mishap::ShortOfTime(_));
+    let goes = |event: &Event| matches!(event, Event::Resource(it) if it.resource_type == FUNCTION && it.status == "DELETE_COMPLETE");
+    attempt.verb.is_down() && attempt.beside.is_none() && !is_short && attempt.events.iter().any(goes)
 }
 
 /// Whether something was made after the last look for log groups.

@@ -103,8 +103,11 @@ fn not_up(attempt: &Attempt, wish: &Wish) -> Option<String> {
     if let Some(missing) = missing {
         return Some(format!("up ended well, but there is no {missing}"));
     }
-    // A stack knows nothing of a bucket that somebody took from it.
-    if !after.has_bucket && after.strangers.is_none() {
+    // A stack knows nothing of a bucket that somebody took from it, also once that has let go of the name.
+    let was_taken = attempt.before.stack.as_ref().is_some_and(|before| {
+        before.id == stack.id && good.contains(&before.status.as_str()) && !attempt.before.has_bucket
+    });
+    if !after.has_bucket && after.strangers.is_none() && !was_taken {
         return Some("up ended well, but there is no bucket".to_owned());
     }
     let code = after.code.as_deref().and_then(sha256_of_base64).unwrap_or_default();

@@ -22,7 +22,13 @@ pub fn broken(attempt: &Attempt) -> Option<String> {
         // What a deletion from before takes away goes on going.
         let is_going = before.status.as_ref().is_none_or(|status| status.starts_with("DELETE"));
         let after = attempt.after.others.get(name);
+        // What somebody had begun goes on, too, but doesn't become a deletion.
+        let is_busy = before.status.as_ref().is_some_and(|status| status.ends_with("_IN_PROGRESS"));
+        let is_deleted = |status: &String| status.starts_with("DELETE");
         let is_touched = after.is_none_or(|after| {
+            if is_busy {
+                return after.status.as_ref().is_none_or(is_deleted) && after.somebody == before.somebody;
+            }
             let same = after.status == before.status && after.holds == before.holds;
             after.somebody == before.somebody && !same
         });

@@ -53,7 +53,7 @@ pub struct Attempt {
     pub reaped: Option<Reaped>,
     /// What another caller ran at the same time, and how that ended, where it did.
     pub beside: Option<(Verb, Option<Result<Told, Error>>)>,
-    /// When log groups were looked for, by the account's age.
+    /// When it was told of log groups, by the account's age.
     pub log_looks: Vec<Duration>,
     pub events: Vec<Event>,
     pub calls: Vec<Call>,
@@ -76,7 +76,9 @@ impl Reporter for Recorder {
             println!("{:9.3}   {event:?}", since.elapsed().as_secs_f64());
         }
         match event {
-            Event::Call { operation, .. } if operation == "DescribeLogGroups" => {
+            Event::Call { operation, outcome, .. }
+                if operation == "DescribeLogGroups" && outcome == "200" =>
+            {
                 self.log_looks.lock().unwrap().push(Instant::now());
             }
             Event::Call { .. } => {}

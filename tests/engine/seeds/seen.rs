@@ -21,6 +21,8 @@ pub struct Seen {
     pub has_artifacts: bool,
     /// Whether it bears the environment's tag, as one does whose making came to its end.
     pub has_tagged_bucket: bool,
+    /// When its time is over, by its own tag and the account's age: it stays where the stack is deleted by hand.
+    pub bucket_expires: Option<Duration>,
     /// Rows that the story put there.
     pub rows: BTreeSet<String>,
     /// How much lies in the bucket.
@@ -58,6 +60,8 @@ pub struct SeenOther {
     pub holds: BTreeSet<String>,
     /// What somebody else has begun with it so far.
     pub somebody: usize,
+    /// Whether somebody has brought it up again after its end.
+    pub again: bool,
 }
 
 /// How the story's rows are called.
@@ -92,6 +96,7 @@ impl Seen {
             things: things.map(|((_, name), thing)| (name.clone(), age_at(thing.made))).collect(),
             code: function.and_then(|it| it.facts.get("CodeSha256").cloned()),
             has_tagged_bucket: ours.is_some_and(|bucket| !bucket.tags.is_empty()),
+            bucket_expires: ours.and_then(|it| it.tags.get(TAG_EXPIRES)).and_then(|tag| age_of(tag)),
             has_bucket: ours.is_some(),
             has_artifacts: account.buckets.contains_key(ARTIFACTS),
             rows: versions()
@@ -129,11 +134,14 @@ impl SeenOther {
         let holds: BTreeSet<String> = things.chain(account.buckets.keys().filter(named)).cloned().collect();
         let stack_name = STACK.replace("dev", name);
         let somebody = begun_by_somebody(account, &stack_name);
+        let is_gone = |it: &simulated_aws::Stack| it.name == stack_name && it.is_gone();
+        let again = account.stacks.iter().any(is_gone);
         let stack = account.stack(&stack_name);
         if stack.is_none() && holds.is_empty() {
             return None;
         }
         Some(SeenOther {
+            again: again && stack.is_some(),
             status: stack.as_ref().map(|stack| stack.status.clone()),
             protected: stack.as_ref().is_some_and(|stack| stack.protected),
             expires: stack.and_then(|it| it.deployed.tags.get(TAG_EXPIRES)).and_then(|tag| age_of(tag)),

@@ -66,8 +66,8 @@ const PASSING: &[&str] = &[
     "response error",
     "unhandled error (HTTP 5",
     "request has timed out",
-    " (HTTP 500)",
-    " (HTTP 503)",
+    "HTTP 500",
+    "HTTP 503",
 ];
 const IAM_RACE: &[&str] = &[
     "unable to assume role",
@@ -180,6 +180,7 @@ pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bo
         Kind::Failed if matches!(attempt.mishap, Mishap::ShortOfTime(_)) && says(&["OperationAborted"]) => {
             Next::Again("the name of a bucket was still busy")
         }
+        Kind::Failed if says(&["it was to be kept"]) && overtaken => Next::Again("somebody else acted"),
         Kind::Failed => wrong("a plain failure"),
         Kind::Refused => {
             refused(attempt, around, &text, overtaken).unwrap_or_else(|| wrong("refused without a reason"))
@@ -240,6 +241,7 @@ fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> O
         () if is("another account") && is_up && attempt.before.strangers.is_some() => {
             Next::Person(Deed::FreesName)
         }
+        () if is("it never ends") && attempt.before.expires().is_none() => Next::Reached,
         () if is("would lose data") && !attempt.yes => Next::Person(Deed::Agrees),
         () if is("can only be made anew") && !attempt.yes && holds => Next::Person(Deed::Agrees),
         () if is("nothing was deleted") && is("nobody is there to agree") && !attempt.yes && holds => {
@@ -259,7 +261,9 @@ fn refused(attempt: &Attempt, around: &Around, text: &str, overtaken: bool) -> O
 /// What must never be, whatever became of the command.
 fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     let lost: Vec<&String> = attempt.before.rows.difference(&attempt.after.rows).collect();
-    let is_over = attempt.before.expires().is_some_and(|expires| expires <= attempt.ended);
+    let before = &attempt.before;
+    let expires = if before.stack.is_some() { before.expires() } else { before.bucket_expires };
+    let is_over = expires.is_some_and(|expires| expires <= attempt.ended);
     let by_reap = is_over
         && (matches!(attempt.verb, Verb::Reap(_)) || matches!(attempt.beside, Some((Verb::Reap(_), _))));
     if !attempt.yes && !by_reap && !lost.is_empty() {
@@ -292,8 +296,13 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     {
         return Some("a plan that loses data was executed without consent".to_owned());
     }
-    let error = attempt.result.as_ref()?.as_ref().err();
-    if error.is_some_and(|error| {
+    // Whoever else was at it has made change sets of its own.
+    let other = match &attempt.beside {
+        Some((_, ended)) => ended.as_ref()?.as_ref().err(),
+        None => None,
+    };
+    let errors = [attempt.result.as_ref()?.as_ref().err(), other];
+    if errors.into_iter().flatten().any(|error| {
         matches!(error.kind, Kind::Failed | Kind::Credentials | Kind::Interrupted | Kind::Terminated)
     }) {
         // What kept it from its end can have kept it from tidying up as well.
@@ -303,7 +312,7 @@ fn broken(attempt: &Attempt, around: &Around) -> Option<String> {
     let made: Vec<&str> = made.map(|call| call.get("ChangeSetName")).collect();
     let left = attempt.after.stack.iter().flat_map(|stack| &stack.change_sets);
     let left = left.into_iter().find(|name| made.contains(&name.as_str()));
-    if let Some(left) = left.filter(|_| !around.is_foul(attempt) || error.is_none()) {
+    if let Some(left) = left.filter(|_| !around.is_foul(attempt) || errors == [None, None]) {
         return Some(format!("the change set {left} was left behind"));
     }
     None

@@ -20,6 +20,9 @@ pub struct Script {
     pub refused_template: Option<String>,
     /// Resources with a property that early validation refuses: its path below `Properties`, and the sentence.
     pub invalid: BTreeMap<String, Vec<(String, String)>>,
+    /// Whether an execution that is validated is refused for what it was to take over being there. AWS doesn't; what
+    /// speaks its interface may.
+    pub imports_conflict: bool,
     /// Entries a page, of stacks, events, changes and drifts.
     pub page: usize,
     /// Keys a page, of objects and of uploads.
@@ -123,6 +126,7 @@ impl Default for Script {
             change_set_seconds: 2.0,
             refused_template: None,
             invalid: BTreeMap::new(),
+            imports_conflict: false,
             page: 100,
             keys: 1_000,
             repeats: 0,

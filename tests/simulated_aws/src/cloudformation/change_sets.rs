@@ -181,6 +181,9 @@ pub fn execute(account: &mut Account, call: &Call) -> Reply {
     if stack.status != "REVIEW_IN_PROGRESS" {
         request::updatable(stack, Some(&change_set.terms))?;
     }
+    let validated = account.script.imports_conflict && !change_set.request.is("DisableValidation");
+    let conflicts = change_set.outcome.as_ref().ok().filter(|_| validated);
+    let conflicts = conflicts.map(|changes| validation::conflicts(changes)).unwrap_or_default();
     account.with_stack(&id, |account, stack| {
         let order = Order {
             deployment: change_set.deployment.clone(),
@@ -190,7 +193,10 @@ pub fn execute(account: &mut Account, call: &Call) -> Reply {
         };
         // Fact: a role once given sticks.
         stack.role = change_set.role.clone().or(stack.role.take());
-        account.deploy(stack, order, now);
+        let operation = account.deploy(stack, order, now);
+        if !conflicts.is_empty() {
+            account.refuse(stack, now, operation, conflicts);
+        }
         stack.executed = Some(change_set);
     });
     Ok(String::new())

@@ -102,5 +102,11 @@ pub fn describe_events(account: &mut Account, call: &Call) -> Reply {
             head.clone() + &text("StackId", &stack.id) + &finding.described(&change_set.id) + &time
         }));
     }
+    let refused =
+        stack.refused.iter().filter(|(id, _)| *id == operation.id).flat_map(|(_, findings)| findings);
+    let time = text("Timestamp", &account.time(now));
+    members.extend(refused.map(|finding| {
+        head.clone() + &text("StackId", &stack.id) + &finding.described(&operation.id) + &time
+    }));
     Ok(page("OperationEvents", members, call, account.script.page))
 }

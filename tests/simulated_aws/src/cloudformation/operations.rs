@@ -6,6 +6,7 @@ use super::policy;
 use super::stack::{Deployment, OnFailure, Resource, Stack, Terms};
 use super::steps::{Step, Verb};
 use super::template::{Policy, Template};
+use super::validation::Finding;
 use crate::Account;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -53,6 +54,25 @@ impl Account {
         let (good, bad) = ("UPDATE_COMPLETE", "UPDATE_COMPLETE");
         stack.later(end, Step::End { good, bad, failed: "DELETE_FAILED" });
         operation
+    }
+
+    /// The operation that has just begun is refused by a validation: only DescribeEvents tells what it found.
+    pub(crate) fn refuse(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        operation: String,
+        findings: Vec<Finding>,
+    ) {
+        let reason = format!(
+            "Validation failed with {} error(s). Call DescribeEvents to retrieve the full list of issues with resource \
+             and property details, resolve each error, then retry the operation.",
+            findings.len()
+        );
+        stack.schedule.clear();
+        stack.refused = Some((operation, findings));
+        self.enter(stack, now, "CREATE_FAILED", &reason);
+        self.roll_back(stack, now, "Validation failure detected. ");
     }
 
     /// What is to be done, and what goes afterwards, with what becomes of it.

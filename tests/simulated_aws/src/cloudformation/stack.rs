@@ -62,6 +62,8 @@ pub struct Stack {
     /// What the running operation has made so far.
     pub(crate) created: Vec<Resource>,
     pub(crate) schedule: VecDeque<(Instant, Step)>,
+    /// The operation that was refused before it began with a resource, and for what.
+    pub(crate) refused: Option<(String, Vec<Finding>)>,
 }
 
 /// What a stack is made from.
@@ -238,6 +240,7 @@ impl Stack {
             touched: BTreeSet::new(),
             created: Vec::new(),
             schedule: VecDeque::new(),
+            refused: None,
         }
     }
 

@@ -47,6 +47,18 @@ impl Finding {
     }
 }
 
+/// What a change is refused for that would take over what is there.
+pub fn conflicts(changes: &[Change]) -> Vec<Finding> {
+    let imports = changes.iter().filter(|change| change.action == Action::Import);
+    let conflict = |change: &Change| {
+        let path = format!("/Resources/{}", change.resource.logical_id);
+        let (kind, name) = (&change.resource.kind, &change.resource.physical_id);
+        let reason = format!("Resource of type '{kind}' with identifier '{name}' already exists.");
+        Finding::new(change, "NAME_CONFLICT_VALIDATION", path, reason)
+    };
+    imports.map(conflict).collect()
+}
+
 /// Why the change set fails, where something that was found blocks it.
 pub fn failure(findings: &[Finding]) -> Option<String> {
     let check = |finding: &Finding| match finding.name {

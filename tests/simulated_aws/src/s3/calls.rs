@@ -14,6 +14,7 @@ const MOST_KEYS: usize = 1_000;
 pub(crate) fn serve(account: &mut Account, call: &Call) -> Reply {
     match call.operation.as_str() {
         "CreateBucket" => return create_bucket(account, call),
+        "ListBuckets" => return Ok(lists::buckets(account.buckets.keys())),
         "DeleteBucket" => account.arrive(call.get("Bucket")),
         _ => {}
     }

@@ -206,6 +206,12 @@ pub fn uploads(bucket: &Bucket, call: &Call, keys: usize) -> String {
     tag("ListMultipartUploadsResult", &xml)
 }
 
+/// The account's buckets.
+pub fn buckets<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let buckets: String = names.map(|name| tag("Bucket", &text("Name", name))).collect();
+    tag("ListAllMyBucketsResult", &tag("Buckets", &buckets))
+}
+
 fn encoded(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*/".contains(&byte);
     let written = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

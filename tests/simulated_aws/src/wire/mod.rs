@@ -123,7 +123,7 @@ impl Call {
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The error's code.
+    /// The error's code. Where it is empty, somebody in between answers with the sentence as it is.
     pub code: String,
     /// The error's sentence.
     pub message: String,

@@ -124,6 +124,7 @@ fn s3_operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> St
         ("GET", true) if has("versions") => "ListObjectVersions",
         ("GET", true) if has("uploads") => "ListMultipartUploads",
         ("GET", true) if query.get("list-type").is_some_and(|it| it == "2") => "ListObjectsV2",
+        ("GET", true) if query.get("x-id").is_some_and(|it| it == "ListBuckets") => "ListBuckets",
         ("GET", true) if has("tagging") => "GetBucketTagging",
         ("GET", true) if has("location") => "GetBucketLocation",
         ("GET", false) if of_version => "GetObject",

@@ -22,6 +22,8 @@ pub fn response(call: &Call, reply: Result<Answer, Refusal>) -> HttpResponse {
     let body = match reply {
         // Fact: a HEAD has no body, so no code either.
         _ if operation.starts_with("Head") => Bytes::new(),
+        // Whoever stands in between knows nothing of a service's forms.
+        Err(Refusal { code, message, .. }) if code.is_empty() => message.into(),
         Ok(answer) if is_query => {
             let result = String::from_utf8_lossy(&answer.body);
             tag(&format!("{operation}Response"), &tag(&format!("{operation}Result"), &result)).into()
@@ -42,7 +44,7 @@ pub fn response(call: &Call, reply: Result<Answer, Refusal>) -> HttpResponse {
     let mut response = HttpResponse::new(status_of(status), SdkBody::from(body));
     if call.service == "s3" || is_query {
         response.headers_mut().insert("content-type", "application/xml");
-    } else if let Some(code) = code {
+    } else if let Some(code) = code.filter(|code| !code.is_empty()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     if call.service == "monitoring" {
