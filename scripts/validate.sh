@@ -89,7 +89,6 @@ on_the_local_cloud() {
     verb 0 results download downloaded
     verb 0 consume --from trim-horizon --records 100
     verb 0 logs
-    verb 0 smoke
     verb 0 plan --shards 2
     verb 0 up --yes
     verb 0 up --yes --no-protect --log-retention 14d

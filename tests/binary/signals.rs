@@ -17,8 +17,12 @@ struct Hanging {
 fn hanging(sandbox: &Sandbox, line: &str, shell: &str) -> Hanging {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let command = sandbox.command(line);
-    let mut started = Command::new("sh");
-    started.args(["-c", shell, "sh"]).arg(command.get_program()).args(command.get_args());
+    // The tests themselves may have been started to outlive a terminal.
+    let mut started = Command::new("env");
+    started
+        .args(["--default-signal=HUP", "sh", "-c", shell, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
     started.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     started
         .current_dir(sandbox.home())
