@@ -64,7 +64,7 @@ async fn from_nothing_to_500_rows_and_back_to_nothing() {
 
     let before = status(&sandbox, "");
     assert_eq!(before["code"]["current"], true);
-    let mut changed = std::fs::read(zipped_bootstrap(&sandbox)).unwrap();
+    let mut changed = std::fs::read(zipped_bootstrap(&sandbox, &end["outputs"]["ProcessorKey"])).unwrap();
     changed.extend_from_slice(b"changed");
     sandbox.file("bootstrap", changed);
     assert_eq!(status(&sandbox, "--processor bootstrap")["code"]["current"], false);
@@ -133,14 +133,18 @@ fn status(sandbox: &Sandbox, options: &str) -> Value {
     serde_json::from_str(&run.stdout).unwrap()
 }
 
-/// The binary that was built, unpacked from the cached zip.
-fn zipped_bootstrap(sandbox: &Sandbox) -> std::path::PathBuf {
+/// The binary that was deployed under this key, unpacked from the cached zip. The cache is shared: other tests build
+/// processors of their own.
+fn zipped_bootstrap(sandbox: &Sandbox, key: &Value) -> std::path::PathBuf {
+    let digest = key.as_str().unwrap().trim_start_matches("processor/").trim_end_matches(".zip");
     let directory = sandbox.cache().join("processor");
-    let zip = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let zip = zip.filter(|path| path.extension().is_some_and(|e| e == "zip"));
-    let newest =
-        zip.max_by_key(|path| path.metadata().unwrap().modified().unwrap()).expect("a zip was built");
-    let mut zip = zip::ZipArchive::new(std::fs::File::open(newest).unwrap()).unwrap();
+    let mut files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let is_its = |path: &std::path::PathBuf| {
+        path.extension().is_some_and(|it| it == "sha256")
+            && std::fs::read_to_string(path).unwrap().trim() == digest
+    };
+    let zip = files.find(is_its).expect("what is deployed was built").with_extension("zip");
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(zip).unwrap()).unwrap();
     let path = sandbox.home().join("built");
     let mut file = std::fs::File::create(&path).unwrap();
     std::io::copy(&mut zip.by_name("bootstrap").unwrap(), &mut file).unwrap();
