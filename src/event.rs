@@ -115,8 +115,9 @@ pub enum Event {
     LeftoverRemoved { service: String, name: String },
     /// Something bears a name of the environment's and isn't its own: it is left alone.
     NotOurs { service: String, name: String, because: String },
-    /// `down --keep-data` found no data: there is no such bucket.
-    NothingToKeep { bucket: String },
+    /// `down --keep-data` found no data: there is no such bucket; or it is there and empty, and whether somebody who
+    /// deletes the environment emptied it before nobody knows.
+    NothingToKeep { bucket: String, is_there: bool },
     /// A function that was deleted may write its last log lines until so many seconds from now, and with them make this
     /// log group anew: it is looked for once more then.
     LastLines { group: String, seconds: f64 },

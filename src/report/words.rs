@@ -138,9 +138,12 @@ pub fn line(event: &Event, page: Page) -> Option<String> {
         Event::NotOurs { service, name, because } => {
             paint.warn(&format!("The {service} {name} is left alone: {because}"))
         }
-        Event::NothingToKeep { bucket } => {
+        Event::NothingToKeep { bucket, is_there: false } => {
             paint.warn(&format!("There is no data to keep: there is no bucket {bucket}"))
         }
+        Event::NothingToKeep { bucket, is_there: true } => paint.warn(&format!(
+            "The bucket {bucket} is kept, and nothing is in it: whoever deletes the environment may have emptied it before"
+        )),
         Event::LastLines { group, seconds } => {
             format!("Waiting {seconds:.0}s for the function's last log lines: they can make {group} again")
         }

@@ -18,17 +18,22 @@ fn put_rows(bench: &Bench, rows: usize) {
 
 /// What became of a `down --keep-data` beside something else that deletes the environment, by this head start.
 async fn keeping_beside(
-    bench: &Bench,
+    keeping: &Bench,
     other: impl Future<Output = ()>,
     delay: Duration,
 ) -> Result<Done, Error> {
-    put_rows(bench, 6);
-    let keeping = bench.again();
+    put_rows(keeping, 6);
     let keep = async {
         tokio::time::sleep(delay).await;
         keeping.down_so(|wish| Wish { keep_data: true, ..wish }).await
     };
     tokio::join!(other, keep).1
+}
+
+/// Whether it was said, once, that there is nothing to keep.
+fn told_nothing(bench: &Bench, bucket_is_there: bool) -> bool {
+    let told = |event: &Event| matches!(event, Event::NothingToKeep { bucket, is_there } if bucket == BUCKET && *is_there == bucket_is_there);
+    bench.events().iter().filter(|event| told(event)).count() == 1
 }
 
 /// How many milliseconds after another a `down --keep-data` begins: within its first calls, and while it deletes.
@@ -41,14 +46,17 @@ async fn a_down_that_keeps_the_data_beside_one_that_does_not_never_says_that_it_
     for delay in HEAD_STARTS {
         let mut bench = Bench::deployed().await;
         bench.conduct.consent = Consent::Given;
+        let keeping = bench.again();
         let other = async { drop(bench.down().await) };
-        let ended = keeping_beside(&bench, other, Duration::from_millis(delay)).await;
+        let ended = keeping_beside(&keeping, other, Duration::from_millis(delay)).await;
         let account = bench.account();
         let rows = account.buckets.get(BUCKET).map_or(0, |bucket| bucket.versions.len());
         match ended {
             Ok(done) if done.kept.is_empty() => {
                 assert!(done.next.is_empty() && delay > 20_000, "{delay}: there was data");
             }
+            // Emptied before it was looked at: that is said.
+            Ok(_) if rows == 0 && told_nothing(&keeping, true) => told += 1,
             Ok(_) => assert_eq!(rows, 6, "{delay}"),
             Err(error) => {
                 assert_eq!(error.kind, Kind::Failed, "{delay}: {error}");
@@ -77,7 +85,7 @@ async fn a_down_that_keeps_the_data_beside_a_reap_keeps_it_as_long_as_the_stack_
             let reaped = reap::reap(std::slice::from_ref(&bench.context), &wish).await.unwrap();
             assert_eq!(reaped.error(), None, "{delay}");
         };
-        let done = keeping_beside(&bench, other, Duration::from_millis(delay)).await.unwrap();
+        let done = keeping_beside(&bench.again(), other, Duration::from_millis(delay)).await.unwrap();
         assert_eq!(done.kept, [format!("bucket {BUCKET}")], "{delay}");
         assert_eq!(bench.account().buckets[BUCKET].versions.len(), 6, "{delay}");
         assert_eq!(bench.remains(), [BUCKET], "{delay}");
@@ -123,12 +131,21 @@ async fn an_older_mark_on_a_bucket_that_was_taken_over_does_not_keep_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_bucket_of_an_environment_that_somebody_deletes_is_kept_and_said_to_be_empty() {
+    let bench = Bench::deployed().await;
+    bench.account().somebody_deletes(STACK);
+    let done = bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap();
+    assert_eq!(done.kept, [format!("bucket {BUCKET}")]);
+    assert!(told_nothing(&bench, true));
+    assert_eq!(bench.remains(), [BUCKET]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nothing_is_there_a_down_that_keeps_the_data_says_that_there_is_none() {
     let bench = Bench::new();
     let done = bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap();
     assert_eq!((done.changed, done.kept.len(), done.next.len()), (Some(false), 0, 0));
-    let told = |event: &Event| matches!(event, Event::NothingToKeep { bucket } if bucket == BUCKET);
-    assert_eq!(bench.events().iter().filter(|event| told(event)).count(), 1);
+    assert!(told_nothing(&bench, false));
 }
 
 #[tokio::test(start_paused = true)]

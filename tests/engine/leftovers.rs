@@ -451,3 +451,16 @@ async fn what_cloudformation_fails_to_delete_is_removed_without_it_and_the_stack
     assert_eq!(removed(&bench), ["function kinesis-stack-dev-processor"]);
     assert_eq!(bench.calls("DeleteStack").len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_end_while_the_index_of_tags_is_asked_do_not_make_a_down_end_well() {
+    let bench = agreed();
+    bench.account().somebody_makes("AWS::Kinesis::Stream", "renamed", &[TAG]);
+    let (operation, refusal) = ("GetResources", Refusal::expired("tagging"));
+    bench.account().faults.push(Fault { operation, when: When::Times(1), refusal });
+    let error = bench.down().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Credentials, "{error}");
+    assert!(error.to_string().contains("kinesis-stack:environment=dev"), "{error}");
+    bench.again().down().await.unwrap();
+    assert_eq!(bench.remains(), [""; 0]);
+}

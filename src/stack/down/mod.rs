@@ -200,9 +200,11 @@ impl Teardown<'_> {
         }
         let (bucket, had) =
             (context.environment.bucket(&identity.account, &context.clients.region), self.had.get());
+        let nothing =
+            |is_there| context.reporter.tell(&Event::NothingToKeep { bucket: bucket.clone(), is_there });
         let what = if done.kept.is_empty() {
             if !had.any {
-                context.reporter.tell(&Event::NothingToKeep { bucket });
+                nothing(false);
                 return Ok(());
             }
             format!("so is its bucket {bucket}")
@@ -213,13 +215,13 @@ impl Teardown<'_> {
                 0 => 0,
                 _ => before::data(context, identity).await.map_or(objects, |now| now.objects),
             };
-            if now >= objects && !(had.is_doubtful && now == 0) {
+            if now >= objects {
+                if had.is_doubtful && now == 0 {
+                    nothing(true);
+                }
                 return Ok(());
             }
-            match objects {
-                0 => format!("nothing is in its bucket {bucket} any more"),
-                _ => format!("so is what its bucket {bucket} held: of {objects} objects there are {now}"),
-            }
+            format!("so is what its bucket {bucket} held: of {objects} objects there are {now}")
         };
         ledger.changing();
         let stack = context.environment.stack();

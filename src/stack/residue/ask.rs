@@ -4,7 +4,7 @@ use super::thing::{Kind, Thing};
 use crate::cloud::bucket::Bucket as Whose;
 use crate::cloud::{Identity, fault};
 use crate::environment::TAG_ENVIRONMENT;
-use crate::error::Error;
+use crate::error::{Error, Kind as ErrorKind};
 use crate::stack::state::{self, Stack};
 use crate::stack::status::Known;
 use crate::stack::{Context, poll};
@@ -266,7 +266,8 @@ async fn stack(context: &Context, name: &str) -> Result<Answer> {
     }
 }
 
-/// What bears our tag and isn't asked for by name. Where the index can't be asked, each service's own word remains.
+/// What bears our tag and isn't asked for by name. Where the index can't be asked, each service's own word remains;
+/// credentials that are over say nothing of the index, which the next command can ask.
 async fn tagged(context: &Context, identity: &Identity, name: &str, at_most: Duration) -> Result<Answer> {
     let by_name = questions(context, identity);
     let at_most = at_most.min(TAG_PATIENCE);
@@ -274,6 +275,9 @@ async fn tagged(context: &Context, identity: &Identity, name: &str, at_most: Dur
         Ok(answer) => answer,
         Err(error) => {
             let error = Error::of(&error);
+            if error.kind == ErrorKind::Credentials && !fault::is_lasting_refusal(&error) {
+                return Err(error.into());
+            }
             return Ok(Answer { not_asked: Some(error.to_string()), ..Answer::default() });
         }
     };

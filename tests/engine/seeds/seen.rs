@@ -60,8 +60,6 @@ pub struct SeenOther {
     pub holds: BTreeSet<String>,
     /// What somebody else has begun with it so far.
     pub somebody: usize,
-    /// Whether somebody has brought it up again after its end.
-    pub again: bool,
 }
 
 /// How the story's rows are called.
@@ -134,14 +132,11 @@ impl SeenOther {
         let holds: BTreeSet<String> = things.chain(account.buckets.keys().filter(named)).cloned().collect();
         let stack_name = STACK.replace("dev", name);
         let somebody = begun_by_somebody(account, &stack_name);
-        let is_gone = |it: &simulated_aws::Stack| it.name == stack_name && it.is_gone();
-        let again = account.stacks.iter().any(is_gone);
         let stack = account.stack(&stack_name);
         if stack.is_none() && holds.is_empty() {
             return None;
         }
         Some(SeenOther {
-            again: again && stack.is_some(),
             status: stack.as_ref().map(|stack| stack.status.clone()),
             protected: stack.as_ref().is_some_and(|stack| stack.protected),
             expires: stack.and_then(|it| it.deployed.tags.get(TAG_EXPIRES)).and_then(|tag| age_of(tag)),

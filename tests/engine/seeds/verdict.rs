@@ -189,6 +189,8 @@ pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bo
             () if attempt.before.strangers.is_some() && matches!(attempt.verb, Verb::Up(_)) => {
                 Next::Person(Deed::FreesName)
             }
+            // What never came up has no time to extend.
+            () if matches!(attempt.verb, Verb::Extend(_)) && is_unusable(&attempt.before) => Next::Reached,
             () if overtaken => Next::Again("somebody else acted"),
             () if says(IAM_RACE) && around.script.iam_lag_seconds > 0.0 => Next::Again("roles lagged"),
             () if says(&["conflicting conditional operation"]) && around.script.bucket_name_seconds > 0.0 => {
@@ -221,6 +223,12 @@ pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bo
         }
         Kind::NoSuchEnvironment | Kind::BadInput => wrong("not from this command"),
     }
+}
+
+/// Whether the stack is one that only `up` or `down` gets out of its state.
+fn is_unusable(seen: &Seen) -> bool {
+    let is_stuck = |status: &str| status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE";
+    seen.stack.as_ref().is_some_and(|stack| is_stuck(&stack.status))
 }
 
 fn is_nobodys_bucket(seen: &Seen) -> bool {
