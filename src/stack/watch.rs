@@ -56,6 +56,10 @@ pub struct Watch {
     joined: bool,
     /// With which event a joined operation began.
     origin: Option<String>,
+    /// Whether the operation's own beginning was told. What a stack tells before can be the end of an earlier one.
+    begun: bool,
+    /// What the stack told before its beginning was.
+    held: Vec<StackEvent>,
     /// What is worked on: since when, its type, its state.
     working: BTreeMap<String, (f64, String, String)>,
     /// What will be worked on and hasn't begun, with its type and the state it will enter.
@@ -84,6 +88,8 @@ impl Watch {
             seen: HashSet::new(),
             joined: false,
             origin: None,
+            begun: false,
+            held: Vec::new(),
             working: BTreeMap::new(),
             expected: BTreeMap::new(),
             spans: Vec::new(),
@@ -99,7 +105,7 @@ impl Watch {
 
     /// Watches the operation that is under way on the stack of this id, from its beginning.
     pub fn join(stack_id: &str) -> Self {
-        Watch { joined: true, ..Watch::new(stack_id, []) }
+        Watch { joined: true, begun: true, ..Watch::new(stack_id, []) }
     }
 
     /// Says what will be worked on: name, type, and the state that each enters.
@@ -135,6 +141,11 @@ impl Watch {
             }
     }
 
+    /// Whether the stack has told something, and not yet that the operation began: that is older than what was seen.
+    pub fn lacks_beginning(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Takes in events in any order, some of them for the second time, and returns what is new, in the
     /// order in which it happened.
     pub fn absorb(&mut self, events: Vec<StackEvent>) -> Vec<ResourceEvent> {
@@ -154,7 +165,37 @@ impl Watch {
             }
             self.joined = false;
         }
-        fresh.into_iter().map(|event| self.take(event)).collect()
+        self.of_this_operation(fresh).into_iter().map(|event| self.take(event)).collect()
+    }
+
+    /// Leaves out what tells of an earlier operation, whose last event can come late: later than those that were read
+    /// before this one began. What comes before the beginning of this one is held until that is there.
+    fn of_this_operation(&mut self, fresh: Vec<StackEvent>) -> Vec<StackEvent> {
+        if self.begun {
+            return fresh;
+        }
+        let mut all = std::mem::take(&mut self.held);
+        let is_in_order = all.is_empty();
+        all.extend(fresh);
+        if !is_in_order {
+            all.sort_by(|a, b| a.time.total_cmp(&b.time).then(is_working(b).cmp(&is_working(a))));
+        }
+        let is_stack = |event: &StackEvent| event.physical_id == self.stack_id;
+        // A stack is deleted once.
+        let begins =
+            |event: &&StackEvent| is_stack(event) && (is_working(event) || event.status == "DELETE_COMPLETE");
+        match all.iter().find(begins).map(|event| event.time) {
+            Some(began) => {
+                all.retain(|event| !is_stack(event) || event.time >= began);
+                self.begun = true;
+                all
+            }
+            None => {
+                let (held, others) = all.into_iter().partition(is_stack);
+                self.held = held;
+                others
+            }
+        }
     }
 
     fn take(&mut self, event: StackEvent) -> ResourceEvent {
@@ -294,6 +335,11 @@ impl Watch {
     }
 }
 
+/// Whether an operation has been asked for by this event of a stack, and isn't merely tidied up after.
+fn is_working(event: &StackEvent) -> bool {
+    event.status.ends_with("_IN_PROGRESS") && !event.status.contains("CLEANUP")
+}
+
 fn progress(status: &str) -> Progress {
     if status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE" || status == "UPDATE_ROLLBACK_COMPLETE" {
         Progress::Failed
@@ -360,6 +406,38 @@ mod tests {
         assert_eq!(watch.verdict(), None);
         watch.absorb(vec![event("3", "kinesis-stack-dev", "UPDATE_COMPLETE", None, 4.0)]);
         assert_eq!(watch.verdict().unwrap().name(), "UPDATE_COMPLETE");
+    }
+
+    #[test]
+    fn an_earlier_operations_end_that_comes_late_is_not_this_ones() {
+        let mut watch = Watch::new(STACK, []);
+        let late = event("0", "kinesis-stack-dev", "CREATE_COMPLETE", None, 1.0);
+        assert!(watch.absorb(vec![late]).is_empty());
+        assert_eq!(watch.verdict(), None);
+        let began = event("1", "kinesis-stack-dev", "UPDATE_IN_PROGRESS", None, 2.0);
+        assert_eq!(watch.absorb(vec![began]).len(), 1);
+        assert_eq!((watch.verdict(), watch.seconds()), (None, 0.0));
+        watch.absorb(vec![event("2", "kinesis-stack-dev", "UPDATE_COMPLETE", None, 5.0)]);
+        assert_eq!((watch.verdict().unwrap().name(), watch.seconds()), ("UPDATE_COMPLETE", 3.0));
+    }
+
+    #[test]
+    fn an_end_that_comes_before_its_beginning_is_held_until_that_is_there() {
+        for time in [2.0, 4.0] {
+            let mut watch = Watch::new(STACK, []);
+            watch.absorb(vec![event("2", "kinesis-stack-dev", "UPDATE_COMPLETE", None, time)]);
+            assert_eq!(watch.verdict(), None);
+            watch.absorb(vec![event("1", "kinesis-stack-dev", "UPDATE_IN_PROGRESS", None, 2.0)]);
+            assert_eq!((watch.verdict().unwrap().name(), watch.seconds()), ("UPDATE_COMPLETE", time - 2.0));
+        }
+    }
+
+    #[test]
+    fn a_deletion_whose_beginning_was_read_before_ends() {
+        let mut watch = Watch::new(STACK, ["1".to_owned()]);
+        let began = event("1", "kinesis-stack-dev", "DELETE_IN_PROGRESS", None, 1.0);
+        watch.absorb(vec![event("2", "kinesis-stack-dev", "DELETE_COMPLETE", None, 9.0), began]);
+        assert_eq!(watch.verdict().unwrap().name(), "DELETE_COMPLETE");
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl<'a> Eye<'a> {
     pub async fn watch(&mut self) -> Result<Ended> {
         loop {
             let mut saw = true;
-            let wait = match self.look(Pages::New).await {
+            let lacked_beginning = self.watch.lacks_beginning();
+            let wait = match self.look(if lacked_beginning { Pages::All } else { Pages::New }).await {
+                // A reader of what is new stops before it.
+                Ok(Look::Told) if self.watch.lacks_beginning() && !lacked_beginning => continue,
                 Ok(Look::Told) => {
                     if self.verdict().is_some() {
                         return self.end().await;
