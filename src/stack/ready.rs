@@ -46,6 +46,8 @@ pub enum Readiness {
     Failed(String),
 }
 
+/// How long something may be missing that CloudFormation has made: other services can be late to know of it.
+const LATE: Duration = Duration::from_secs(300);
 /// Between two looks at the stack while its legs aren't ready.
 const STILL_THERE: Duration = Duration::from_secs(20);
 
@@ -64,11 +66,20 @@ pub async fn wait(context: &Context, identity: &Identity, stack_id: &str, timeou
     let legs = legs(context, identity);
     let all = try_join_all(legs.iter().map(|leg| async {
         note(leg, Some("not asked yet".to_owned()));
-        let mut cadence = Cadence::default();
+        let (mut cadence, mut missing) = (Cadence::default(), None);
         loop {
-            let wait = match leg.ask(context, identity).await {
+            let asked = leg.ask(context, identity).await;
+            missing = matches!(asked, Err(Asked::Missing)).then(|| missing.unwrap_or_else(Instant::now));
+            let wait = match asked {
                 Ok(Readiness::Ready) => break,
                 Ok(Readiness::Failed(reason)) => return Err(leg.failed(context, reason).into()),
+                Err(Asked::Missing) if missing.is_some_and(|since| since.elapsed() > LATE) => {
+                    return Err(leg.missing(context).into());
+                }
+                Err(Asked::Missing) => {
+                    note(leg, Some("not there yet".to_owned()));
+                    cadence.after_look(0.0, fastrand::f64())
+                }
                 Ok(Readiness::NotYet(state)) => {
                     note(leg, Some(state));
                     cadence.after_look(0.0, fastrand::f64())
@@ -144,6 +155,8 @@ fn legs(context: &Context, identity: &Identity) -> Vec<Leg> {
 }
 
 enum Asked {
+    /// There is no such thing.
+    Missing,
     ForNow(String),
     ForGood(anyhow::Error),
 }
@@ -172,6 +185,13 @@ impl Leg {
         ))
     }
 
+    fn missing(&self, context: &Context) -> Error {
+        let stack = context.environment.stack();
+        Error::new(Kind::DeploymentFailed, format!("there is no {} {}", self.what(), self.name))
+            .because(format!("{stack} holds it, but somebody has deleted it"))
+            .remedy(format!("`{}` makes it again.", context.invocation.command("up --heal")))
+    }
+
     async fn ask(&self, context: &Context, identity: &Identity) -> Result<Readiness, Asked> {
         let clients = &context.clients;
         let name = &self.name;
@@ -180,9 +200,7 @@ impl Leg {
             ($call:expr, $judge:expr) => {
                 match $call.send().await {
                     Ok(answer) => Ok($judge(&answer)),
-                    Err(error) if fault::is_missing(&error) => {
-                        Ok(Readiness::NotYet("not there yet".to_owned()))
-                    }
+                    Err(error) if fault::is_missing(&error) => Err(Asked::Missing),
                     Err(error) => {
                         let for_now = fault::is_transient(&error);
                         let error = fault::explain(
@@ -232,16 +250,13 @@ impl Leg {
             Part::LogGroup => asked!(
                 clients.logs.describe_log_groups().log_group_name_prefix(name),
                 |answer: &aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsOutput| {
-                    let mut names = answer.log_groups().iter().filter_map(|group| group.log_group_name());
-                    match names.any(|group| group == name) {
-                        true => Readiness::Ready,
-                        false => Readiness::NotYet("not there yet".to_owned()),
-                    }
+                    answer.log_groups().iter().any(|group| group.log_group_name() == Some(name.as_str()))
                 }
-            ),
+            )
+            .and_then(|is_there| is_there.then_some(Readiness::Ready).ok_or(Asked::Missing)),
             Part::Bucket => match clients.whose(name, &identity.account).await {
                 Ok(Bucket::Ours) => Ok(Readiness::Ready),
-                Ok(Bucket::Missing) => Ok(Readiness::NotYet("not there yet".to_owned())),
+                Ok(Bucket::Missing) => Err(Asked::Missing),
                 Ok(Bucket::Foreign) => Err(Asked::ForGood(foreign_bucket(name, &identity.account).into())),
                 // The SDK has tried eight times already; the deadline is the caller's.
                 Err(error) if Error::of(&error).kind == Kind::Failed => {

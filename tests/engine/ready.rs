@@ -1,6 +1,6 @@
 //! Whether every leg is ready, after EXPRESS.
 
-use crate::bench::{Bench, STACK};
+use crate::bench::{BUCKET, Bench, STACK};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -117,6 +117,34 @@ async fn what_isnt_there_yet_or_cannot_be_asked_for_minutes_is_asked_again() {
         assert_eq!(legs(&bench).len(), 8, "{operation}");
         assert!(bench.account().age() > now + Duration::from_secs(115), "{operation}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_express_update_whose_watcher_was_killed_is_waited_for_by_the_next() {
+    let mut bench = Bench::deployed().await;
+    (bench.means.ephemeral, bench.means.express) = (true, true);
+    bench.shape.log_retention_days = 3;
+    delay(&bench, DELIVERY, 300);
+    let killed = tokio::time::timeout(Duration::from_secs(200), bench.up()).await;
+    assert!(killed.is_err());
+    assert_eq!(bench.status().as_deref(), Some("UPDATE_COMPLETE"));
+    let next = bench.again();
+    let done = next.up().await.unwrap();
+    assert_eq!((done.changed, legs(&next).len()), (Some(false), 8));
+    let account = bench.account();
+    assert_eq!(account.thing(DELIVERY.0, DELIVERY.1).unwrap().status(Instant::now()), "ACTIVE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_that_somebody_deleted_is_not_waited_for_until_the_time_is_over() {
+    let mut bench = Bench::deployed().await;
+    (bench.means.ephemeral, bench.means.express) = (true, true);
+    bench.up().await.unwrap();
+    bench.account().buckets.remove(BUCKET);
+    let error = bench.again().up().await.unwrap_err();
+    assert_eq!(error.kind, Kind::DeploymentFailed, "{error}");
+    assert!(error.message.contains(&format!("there is no bucket {BUCKET}")), "{error}");
+    assert!(error.remedies[0].contains("up --heal"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -138,10 +138,28 @@ impl Attempt<'_> {
         if let Some(stack) = stack.as_ref().filter(|_| self.wish.means.heal) {
             self.refuse_lasting_drift(stack).await?;
         }
+        // Whoever waited for the legs may have been killed over it.
+        if let Some(stack) = stack.as_ref().filter(|_| prepared.express) {
+            self.ready(identity, &stack.id).await?;
+        }
         if !changed {
             self.context.reporter.tell(&Event::Unchanged { stack: self.context.environment.stack() });
         }
         Ok(Reached { stack, changed, critical_path: Vec::new() })
+    }
+
+    /// Waits for each leg of the pipeline.
+    async fn ready(&self, identity: &Identity, stack_id: &str) -> Result<(), Again> {
+        match ready::wait(self.context, identity, stack_id, self.left()).await? {
+            true => Ok(()),
+            false => Err(self.deleted()),
+        }
+    }
+
+    /// Somebody has deleted the stack.
+    fn deleted(&self) -> Again {
+        let message = format!("{} was deleted meanwhile", self.context.environment.stack());
+        Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into())
     }
 
     /// CloudFormation says that there is nothing to set back; its own look at the resources may say otherwise.
@@ -241,19 +259,15 @@ impl Attempt<'_> {
         mut ended: Ended,
     ) -> Result<Reached, Again> {
         let is_of_bucket = validation::tell(self.context, &mut ended).await;
-        let deleted = || {
-            let message = format!("{} was deleted meanwhile", self.context.environment.stack());
-            Again::Overtaken(Error::new(Kind::DeploymentFailed, message).into())
-        };
-        let Some(stack) = &ended.stack else { return Err(deleted()) };
+        let Some(stack) = &ended.stack else { return Err(self.deleted()) };
         if !stack.status.good() {
             if is_of_bucket && self.wish.means.adopt && !self.unvalidated.replace(true) {
                 return Err(Again::Unvalidated);
             }
             return Err(self.failed(identity, prepared.operation, &ended));
         }
-        if prepared.express && !ready::wait(self.context, identity, &stack.id, self.left()).await? {
-            return Err(deleted());
+        if prepared.express {
+            self.ready(identity, &stack.id).await?;
         }
         if !ended.critical_path.is_empty() && ended.seconds >= 1.0 {
             let (steps, seconds) = (ended.critical_path.clone(), ended.seconds);

@@ -36,6 +36,8 @@ pub enum Deed {
     RemovesBucket,
     /// The other account lets go of the bucket's name.
     FreesName,
+    /// The bucket that the stack has lost is made again.
+    MakesBucket,
     /// The locks on objects end.
     EndsLocks,
     /// The index of tags answers again.
@@ -188,6 +190,10 @@ pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bo
         Kind::DeploymentFailed => match () {
             () if attempt.before.strangers.is_some() && matches!(attempt.verb, Verb::Up(_)) => {
                 Next::Person(Deed::FreesName)
+            }
+            // It was freed after another account had taken it from the stack.
+            () if says(&["there is no bucket"]) && !attempt.before.has_bucket => {
+                Next::Person(Deed::MakesBucket)
             }
             // What never came up has no time to extend.
             () if matches!(attempt.verb, Verb::Extend(_)) && is_unusable(&attempt.before) => Next::Reached,
