@@ -177,7 +177,7 @@ in_an_account_where_something_fails() {
 
 tests() {
     # Whether they pass isn't asked here: what they sent is.
-    (cd "$root" && SIMULATED_AWS_RECORD=$records cargo test --quiet --locked --test engine --test data >"$work/tests" 2>&1) ||
+    (cd "$root" && SIMULATED_AWS_RECORD=$records cargo test --quiet --locked --no-fail-fast --test engine --test data >"$work/tests" 2>&1) ||
         tail -20 "$work/tests"
 }
 

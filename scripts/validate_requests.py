@@ -108,6 +108,8 @@ def parse_query(model, request):
 
 
 def from_query(shape, node):
+    if shape is None:
+        return node
     kind = shape.type_name
     if kind in ("structure", "list", "map") and not isinstance(node, dict):
         # An empty list is written as its name alone.
@@ -493,6 +495,8 @@ def self_test():
         (cloudformation("Action=ExecuteChangeSet&ChangeSetName=a&DisableRollback=maybe"), "is no boolean"),
         (cloudformation("Action=ExecuteChangeSet&ChangeSetName=a b"), "not like"),
         (query("iam", "2010-05-08", "Action=GetRole&RoleName="), "at least 1"),
+        (query("iam", "2010-05-08", "Action=GetAccountSummary"), None),
+        (query("iam", "2010-05-08", "Action=GetAccountSummary&RoleName=a"), "is unknown"),
         (kinesis('{"StreamName": "a", "Records": [%s]}' % record), None),
         (kinesis('{"StreamName": "a", "Records": []}'), "at least 1"),
         (kinesis('{"StreamName": "a", "Records": [{"PartitionKey": "1"}]}'), "is missing"),
