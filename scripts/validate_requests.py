@@ -419,7 +419,11 @@ def check(models, line):
         operation_name = f"{request.method} {request.path}"
         # A service may speak several: the request says which one this is.
         is_cbor = request.headers.get("smithy-protocol") == "rpc-v2-cbor"
-        parse = PARSERS["smithy-rpc-v2-cbor" if is_cbor else model.metadata["protocol"]]
+        spoken = model.metadata.get("protocols", [model.metadata["protocol"]])
+        protocol = next((it for it in spoken if ("cbor" in it) == is_cbor), None)
+        if protocol is None:
+            raise Wrong(f"the service speaks {', '.join(spoken)} only")
+        parse = PARSERS[protocol]
         operation, given = parse(model, request)
         operation_name = operation.name
     except (Wrong, ValueError, ElementTree.ParseError, binascii.Error) as error:
@@ -474,6 +478,10 @@ def self_test():
         kind = "application/x-amz-json-1.1"
         return line("kinesis", body=body, content_type=kind, x_amz_target="Kinesis_20131202.PutRecords")
 
+    def tagging(operation, body):
+        target = f"ResourceGroupsTaggingAPI_20170126.{operation}"
+        return line("tagging", body=body, content_type="application/x-amz-json-1.1", x_amz_target=target)
+
     def metrics(operation, body):
         path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
         cbor = {"content_type": "application/cbor", "smithy_protocol": "rpc-v2-cbor"}
@@ -515,6 +523,8 @@ def self_test():
         (metrics("GetMetricData", {"MetricDataQueries": [], "StartTime": now}), "is missing"),
         (metrics("GetMetricData", {"MetricDataQueries": [], "StartTime": 1, "EndTime": now}), "is no timestamp"),
         (metrics("GetMetricDatum", {}), "is no operation"),
+        (tagging("GetResources", '{"ResourcesPerPage": 100}'), None),
+        (tagging("GetResources", '{"Pages": 100}'), "is unknown"),
         (line("nowhere"), "is unknown"),
     ]
     models = Models()
