@@ -7,7 +7,7 @@ use kinesis_stack::event::{Done, Event};
 use kinesis_stack::settings::Choice;
 use kinesis_stack::stack::down::Wish;
 use kinesis_stack::stack::{Consent, reap};
-use simulated_aws::Version;
+use simulated_aws::{Fault, Refusal, Version, When};
 use std::time::Duration;
 
 fn put_rows(bench: &Bench, rows: usize) {
@@ -138,6 +138,24 @@ async fn an_empty_bucket_of_an_environment_that_somebody_deletes_is_kept_and_sai
     assert_eq!(done.kept, [format!("bucket {BUCKET}")]);
     assert!(told_nothing(&bench, true));
     assert_eq!(bench.remains(), [BUCKET]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_down_that_can_not_find_out_for_now_whether_the_bucket_was_kept_before_does_not_end_well_with_it_left()
+ {
+    let mut bench = Bench::deployed().await;
+    put_rows(&bench, 3);
+    bench.down_so(|wish| Wish { keep_data: true, ..wish }).await.unwrap();
+    bench.conduct.consent = Consent::Given;
+    bench.conduct.timeout = Duration::from_secs(20);
+    let (now, a_while, refusal) = (bench.account().age(), Duration::from_secs(200), Refusal::throttled("s3"));
+    let when = When::Between(now, now + a_while);
+    bench.account().faults.push(Fault { operation: "GetBucketTagging", when, refusal });
+    let error = bench.down().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Failed, "{error}");
+    tokio::time::sleep(a_while).await;
+    bench.down().await.unwrap();
+    assert_eq!(bench.remains(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -182,9 +182,12 @@ impl Teardown<'_> {
         if wish.keep_data || wish.only_if.is_some() || found.is_being_deleted() {
             return Ok(true);
         }
-        // Who may not ask is told so when the bucket is to go.
-        if !kept::is_kept(context, identity, wish.timeout).await.unwrap_or(false) {
-            return Ok(true);
+        match kept::is_kept(context, identity, wish.timeout).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(true),
+            // Who may not ask is told so when the bucket is to go.
+            Err(error) if fault::is_lasting_refusal(&Error::of(&error)) => return Ok(true),
+            Err(error) => return Err(error),
         }
         let Some(stack) = &found.stack else { return Ok(false) };
         tokio::time::sleep(A_MOMENT).await;
