@@ -84,6 +84,11 @@ pub async fn drifted_code(context: &Context, stack: &Stack, artifact: &Artifact)
     Ok(deployed(context).await?.is_some_and(|runs| runs != artifact.sha256))
 }
 
+fn gone(function: &str) -> Error {
+    Error::new(Kind::DeploymentFailed, format!("{function} was deleted meanwhile"))
+        .remedy("Run it again: what is missing is made anew.")
+}
+
 /// Asks for the update, after somebody else's where one is under way.
 async fn begin(context: &Context, function: &str, bucket: &str, key: &str) -> Result<()> {
     let mut cadence = Cadence::joined();
@@ -93,6 +98,7 @@ async fn begin(context: &Context, function: &str, bucket: &str, key: &str) -> Re
         let busy = error.as_service_error().is_some_and(|error| error.is_resource_conflict_exception());
         let wait = match (busy, fault::is_transient(&error)) {
             (true, _) => cadence.after_look(0.0, fastrand::f64()),
+            _ if fault::is_missing(&error) => return Err(gone(function).into()),
             (_, passes) => {
                 let error = fault::explain(error, &format!("change the code of {function}"));
                 if !passes {
@@ -111,11 +117,7 @@ async fn settle(context: &Context, function: &str, sha256: &str) -> Result<()> {
     let mut other = 0;
     loop {
         let found = look(context, function).await?;
-        let Some(found) = found else {
-            return Err(
-                Error::new(Kind::DeploymentFailed, format!("{function} was deleted meanwhile")).into()
-            );
-        };
+        let Some(found) = found else { return Err(gone(function).into()) };
         match of_function(&found) {
             Readiness::NotYet(_) => {}
             Readiness::Failed(reason) => {

@@ -6,7 +6,7 @@ use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
 use kinesis_stack::settings::Ttl;
 use kinesis_stack::stack::{code, inspect, state, up};
-use simulated_aws::{Fault, Refusal, When};
+use simulated_aws::{Deed, Fault, Refusal, When};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -178,4 +178,17 @@ async fn code_that_somebody_changed_though_the_stack_says_otherwise_is_found_and
     // A stack that is to get other code anyway needs no healing: its change set does it.
     bench.code("#!/bin/sh\nexit\n");
     assert!(!drifted(&bench).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_somebody_deletes_before_its_new_code_is_made_anew() {
+    let bench = ephemeral().await;
+    bench.code("#!/bin/sh\nexit\n");
+    let (now, refusal) = (bench.account().age(), Refusal::throttled("lambda"));
+    let when = When::Between(now, now + Duration::from_secs(250));
+    bench.account().faults.push(Fault { operation: "GetFunctionConfiguration", when, refusal });
+    bench.account().somebody_later(Duration::from_secs(30), Deed::Deletes(STACK.to_owned()));
+    bench.up().await.unwrap();
+    assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"));
+    assert!(code::runs(&bench.context, &bench.workshop.at_hand().unwrap()).await.unwrap());
 }

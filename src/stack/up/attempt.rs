@@ -132,7 +132,7 @@ impl Attempt<'_> {
         if let Some(stack) = stack.as_ref().filter(|stack| stack.ephemeral)
             && code::drifted_code(self.context, stack, artifact).await?
         {
-            change_code(self.context, identity, artifact, self.left()).await?;
+            self.change_code(identity, artifact, stack).await?;
             changed = true;
         }
         if let Some(stack) = stack.as_ref().filter(|_| self.wish.means.heal) {
@@ -146,6 +146,25 @@ impl Attempt<'_> {
             self.context.reporter.tell(&Event::Unchanged { stack: self.context.environment.stack() });
         }
         Ok(Reached { stack, changed, critical_path: Vec::new() })
+    }
+
+    /// Changes the code past the stack. Where the function is gone, somebody may have deleted all of it.
+    async fn change_code(
+        &self,
+        identity: &Identity,
+        artifact: &Artifact,
+        stack: &Stack,
+    ) -> Result<(), Again> {
+        let Err(error) = change_code(self.context, identity, artifact, self.left()).await else {
+            return Ok(());
+        };
+        if Error::of(&error).kind == Kind::DeploymentFailed {
+            let now = poll::find(self.context, &stack.id, self.left()).await?;
+            if now.is_none_or(|now| now.status.is(Known::DeleteInProgress)) {
+                return Err(self.deleted());
+            }
+        }
+        Err(error.into())
     }
 
     /// Waits for each leg of the pipeline.
@@ -209,12 +228,12 @@ impl Attempt<'_> {
         artifact: &Artifact,
     ) -> Result<Reached, Again> {
         let is_marked = |stack: &Stack| stack.ephemeral && !stack.protected;
-        let ephemeral = stack.as_ref().is_some_and(is_marked) && self.wish.means.ephemeral;
-        if ephemeral && plan.is_code_only() {
+        let ephemeral = stack.as_ref().filter(|stack| is_marked(stack) && self.wish.means.ephemeral);
+        if let Some(marked) = ephemeral.filter(|_| plan.is_code_only()) {
             changeset::discard(self.context, prepared, self.left()).await?;
             let changed = !code::runs(self.context, artifact).await?;
             if changed {
-                change_code(self.context, identity, artifact, self.left()).await?;
+                self.change_code(identity, artifact, marked).await?;
             } else {
                 self.context.reporter.tell(&Event::Unchanged { stack: plan.stack.clone() });
             }
