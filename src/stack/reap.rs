@@ -8,7 +8,7 @@ use super::residue::kept;
 use super::state::Stack;
 use super::status::Known;
 use super::{Answer, Conduct, Consent, Context, lifetime, operation, poll};
-use crate::cloud::bucket;
+use crate::cloud::bucket::{self, Unread};
 use crate::environment::{
     Environment, EnvironmentName, TAG_ENVIRONMENT, TAG_EXPIRES, TAG_KEPT, expiry_of, expiry_tag,
 };
@@ -352,7 +352,13 @@ async fn bucket_objection(context: &Context, timeout: Duration) -> Result<Option
     let identity = super::identity(context, timeout).await?;
     let bucket = context.environment.bucket(&identity.account, &context.clients.region);
     let doing = format!("look at the bucket {bucket}");
-    let look = || async { Ok(bucket::tags(&context.clients.s3, &bucket, &identity.account, &doing).await?) };
+    let look = || async {
+        match bucket::tags(&context.clients.s3, &bucket, &identity.account, &doing).await {
+            // Another account's is nothing that could stay or go.
+            Err(Unread::Foreign(_)) => Ok(None),
+            read => Ok(read?),
+        }
+    };
     let Some(tags) = poll::patiently(context, timeout, look).await? else { return Ok(None) };
     let tag = |key: &str| tags.get(key).map(String::as_str);
     let is_ours = tag(TAG_ENVIRONMENT) == Some(context.environment.name.as_str());
