@@ -169,6 +169,9 @@ pub fn of_error(attempt: &Attempt, around: &Around, error: &Error, overtaken: bo
             if around.names_denied(&text) {
                 return Next::Person(Deed::GivesPermission);
             }
+            if attempt.after.locked > 0 && says(&["object lock"]) {
+                return Next::Person(Deed::EndsLocks);
+            }
             let operation = around.weather.denied.map(|(_, operation)| operation).unwrap_or_default();
             if around.is_denied(attempt, operation) && says(&[operation, "AccessDenied"]) {
                 return Next::Again("a permission was missing for a while");
