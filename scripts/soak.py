@@ -53,6 +53,17 @@ def ask(endpoint):
     return names
 
 
+# Runs a verb and writes down its highest memory, in KiB. In a process of its own: Linux counts what whoever starts a
+# process holds as memory of that process, and this one grows with what it notes.
+MEASURED = """
+import os, sys
+child = os.spawnv(os.P_NOWAIT, sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as note:
+    note.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
 class Processes:
     """The machine's processes at one moment."""
 
@@ -145,14 +156,14 @@ class Soak:
         """Runs a verb to its good end; its time and its highest memory are kept."""
         with open(self.work / "said", "w+b") as said:
             began = time.monotonic()
+            note = self.work / "memory"
             child = subprocess.Popen(
-                [self.tool, *line.split()], cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
+                [sys.executable, "-I", "-S", "-c", MEASURED, note, self.tool, *line.split()], cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=said, stderr=subprocess.STDOUT,
             )
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
+            child.wait()
             self.seconds[line.split()[0]] = time.monotonic() - began
-            self.peak = max(self.peak, usage.ru_maxrss / 1024)
+            self.peak = max(self.peak, int(note.read_text()) / 1024)
             said.seek(0)
             output = said.read().decode()
         if child.returncode != 0:
