@@ -64,6 +64,7 @@ with open(sys.argv[1], "w") as note:
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
+
 class Processes:
     """The machine's processes at one moment."""
 
@@ -157,11 +158,10 @@ class Soak:
         with open(self.work / "said", "w+b") as said:
             began = time.monotonic()
             note = self.work / "memory"
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", MEASURED, note, self.tool, *line.split()], cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=said, stderr=subprocess.STDOUT,
+            child = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", MEASURED, note, self.tool, *line.split()],
+                cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
             )
-            child.wait()
             self.seconds[line.split()[0]] = time.monotonic() - began
             self.peak = max(self.peak, int(note.read_text()) / 1024)
             said.seek(0)
