@@ -24,6 +24,8 @@ const FILES: &[(&str, &str)] = &[
 pub const PARAMETER_BUCKET: &str = "ProcessorBucket";
 /// The parameter that names the key of the processor's zip.
 pub const PARAMETER_KEY: &str = "ProcessorKey";
+/// The name of the bucket that rows are delivered to.
+pub const BUCKET: &str = "Bucket";
 
 /// What of the pipeline can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,8 @@ use crate::stack::{Answer, Conduct, Context, identity, operation};
 use anyhow::Result;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types as cfn;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often it begins anew when somebody else acts on the stack, or takes the zip away under it.
 const ATTEMPTS: u32 = 10;

@@ -6,7 +6,7 @@ use super::cadence::Cadence;
 use super::plan::{Basis, Operation, Plan};
 use super::state::{self, Stack};
 use super::status::Known;
-use super::{Context, lifetime, operation, poll};
+use super::{Context, lifetime, poll};
 use crate::artifact::Artifact;
 use crate::cloud::{Identity, fault};
 use crate::environment::{
@@ -204,6 +204,8 @@ pub async fn update_express(
     identity: &Identity,
     stack: &Stack,
     wanted: &Wanted<'_>,
+    token: &str,
+    at_most: Duration,
 ) -> Result<()> {
     let change_set =
         request(context, identity, Some(stack), wanted, &basis(context, identity, Some(stack), wanted));
@@ -216,9 +218,12 @@ pub async fn update_express(
         .set_tags(same.get_tags().clone())
         .set_role_arn(same.get_role_arn().clone())
         .set_deployment_config(same.get_deployment_config().clone())
-        .client_request_token(operation::token("up"));
-    request.send().await.map_err(|error| fault::explain(error, "settle the failed update"))?;
-    Ok(())
+        .client_request_token(token);
+    let update = || async {
+        let updated = request.clone().send().await;
+        updated.map(drop).map_err(|error| fault::explain(error, "settle the failed update"))
+    };
+    poll::patiently(context, at_most, update).await
 }
 
 /// The template's text. Only a resource whose name is no function is ever taken over, so there the bucket's is

@@ -15,7 +15,8 @@ use anyhow::Result;
 use aws_sdk_cloudformation::types as cfn;
 use jiff::Timestamp;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often somebody else may be quicker.
 const ATTEMPTS: u32 = 12;

@@ -13,12 +13,25 @@ use anyhow::Result;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+const AGAIN: &str = "The same command again picks it up from there.";
+
 /// What a command has begun so far.
 #[derive(Debug, Default)]
 pub struct Begun {
     step: Mutex<Step>,
     /// The artifact bucket and its account, where something may have been uploaded to it.
     uploading: Mutex<Option<(String, String)>>,
+    /// What may have been changed beside the stack's own operation.
+    beside: Mutex<Vec<Beside>>,
+}
+
+/// What is changed past a stack's operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// The function's code.
+    Code,
+    /// The stack's protection from deletion.
+    Protection,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -31,6 +44,12 @@ enum Step {
     Recovering(Recovery),
     /// CloudFormation was told to act.
     Acting { operation: Operation, stack_id: String, change_set: String },
+    /// CloudFormation was told to act, and refused: somebody else was quicker, unless an answer was lost.
+    Refused { operation: Operation, stack_id: String, change_set: String, token: String },
+    /// Without a stack, what was left behind is removed.
+    Sweeping,
+    /// The stack is as it was asked for.
+    Done,
 }
 
 impl Begun {
@@ -50,15 +69,44 @@ impl Begun {
         self.enter(Step::Acting { operation, stack_id, change_set });
     }
 
+    /// CloudFormation, told to act with this token, didn't say that it does.
+    pub fn refused(&self, token: &str) {
+        if let Step::Acting { operation, stack_id, change_set } = self.step() {
+            self.enter(Step::Refused { operation, stack_id, change_set, token: token.to_owned() });
+        }
+    }
+
+    /// What was left behind is about to be removed.
+    pub fn sweeping(&self) {
+        self.enter(Step::Sweeping);
+    }
+
+    /// This is about to be changed past the stack's own operation.
+    pub fn changing(&self, what: Beside) {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
     /// The code is about to be uploaded to this bucket, with the bucket where that is missing.
     pub fn uploading(&self, bucket: &str, account: &str) {
         let bucket = (bucket.to_owned(), account.to_owned());
         *self.uploading.lock().unwrap_or_else(PoisonError::into_inner) = Some(bucket);
     }
 
-    /// Whatever was begun has reached its end.
+    /// Whatever was begun has reached its end. What was refused can still turn out to have begun.
     pub fn ended(&self) {
+        if !matches!(self.step(), Step::Refused { .. }) {
+            self.enter(Step::Nothing);
+        }
+    }
+
+    /// What was under way on the stack, whoever had begun it, has reached its end.
+    pub fn settled(&self) {
         self.enter(Step::Nothing);
+    }
+
+    /// The stack is as it was asked for.
+    pub fn done(&self) {
+        self.enter(Step::Done);
     }
 
     fn enter(&self, step: Step) {
@@ -67,6 +115,17 @@ impl Begun {
 
     fn step(&self) -> Step {
         self.step.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What may have been changed beside the stack's own operation, in words.
+    fn beside(&self) -> Option<&'static str> {
+        let changed = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        match (changed.contains(&Beside::Code), changed.contains(&Beside::Protection)) {
+            (false, false) => None,
+            (true, false) => Some("its code may have been changed already"),
+            (false, true) => Some("its protection may have been changed already"),
+            (true, true) => Some("its code and its protection may have been changed already"),
+        }
     }
 
     /// The artifact bucket, where something may have been uploaded to it and it is there.
@@ -100,14 +159,22 @@ async fn take_back(context: &Context, begun: &Begun, kind: Kind, timeout: Durati
     // Of a stack that was there before, the next `up` or `down` finds what was uploaded for it.
     let is_new = match &step {
         Step::Planning { named_it, .. } => *named_it,
-        Step::Acting { operation, .. } => *operation == Operation::Create,
+        Step::Acting { operation, .. } | Step::Refused { operation, .. } => *operation == Operation::Create,
         _ => false,
     };
     let result = match step {
-        Step::Nothing => return Error::new(kind, "interrupted: nothing was changed"),
+        Step::Nothing => {
+            return match begun.beside() {
+                None => Error::new(kind, "interrupted: nothing was changed"),
+                Some(beside) => {
+                    Error::new(kind, format!("interrupted: {stack} is there, and {beside}")).remedy(AGAIN)
+                }
+            };
+        }
+        Step::Done => Ok(format!("{stack} is up")),
+        Step::Sweeping => Ok("what is left is removed by the next run".to_owned()),
         Step::Planning { change_set, named_it } => {
-            context.reporter.tell(&Event::Withdrawing { stack });
-            let stack = context.environment.stack();
+            context.reporter.tell(&Event::Withdrawing { stack: stack.clone() });
             let end = if named_it { "was not created" } else { "was left as it was" };
             changeset::withdraw(context, &change_set, named_it).await.map(|()| format!("{stack} {end}"))
         }
@@ -116,32 +183,59 @@ async fn take_back(context: &Context, begun: &Begun, kind: Kind, timeout: Durati
             Recovery::Delete => format!("the deletion of {stack} goes on"),
             Recovery::Rollback | Recovery::ContinueRollback => format!("the roll-back of {stack} goes on"),
         }),
-        Step::Acting { operation: Operation::Create, stack_id, .. } => {
-            delete_again(context, &stack_id, timeout).await
+        Step::Acting { operation, stack_id, change_set } => {
+            cancel(context, operation, &stack_id, &change_set, timeout).await
         }
-        Step::Acting { operation: Operation::Update, stack_id, change_set } => {
-            cancel_update(context, &stack_id, &change_set, timeout).await
-        }
-        Step::Acting { operation: Operation::Delete, .. } => {
-            Ok("the deletion goes on; the bucket is removed by the next run".to_owned())
+        Step::Refused { operation, stack_id, change_set, token } => {
+            let is_ours = || operation::is_under_way(context, &stack_id, &token);
+            match poll::patiently(context, timeout, is_ours).await {
+                Ok(true) => cancel(context, operation, &stack_id, &change_set, timeout).await,
+                // The stack, and its name, may be somebody else's work.
+                Ok(false) => {
+                    let withdraw = || changeset::withdraw(context, &change_set, false);
+                    let withdrawn = poll::patiently(context, timeout, withdraw).await;
+                    withdrawn.map(|()| format!("{stack} was left as it was"))
+                }
+                Err(error) => Err(error),
+            }
         }
     };
-    let again = "The same command again picks it up from there.";
+    let result = result.map(|what| match begun.beside() {
+        None => what,
+        Some(beside) => format!("{what}; {beside}"),
+    });
     match result {
         Ok(what) => match if is_new { begun.uploaded(context).await } else { None } {
-            None => Error::new(kind, format!("interrupted: {what}")).remedy(again),
+            None => Error::new(kind, format!("interrupted: {what}")).remedy(AGAIN),
             Some(bucket) => {
                 let down = context.invocation.command("down");
                 Error::new(kind, format!("interrupted: {what}, and what was uploaded stays in {bucket}"))
                     .remedy(format!("The same command again picks it up from there; `{down}` removes it."))
             }
         },
-        Err(error) => {
-            let error = Error::of(&error);
-            Error::new(kind, format!("interrupted, but not all could be taken back: {}", error.message))
-                .because(error.cause.unwrap_or_default())
-                .remedy(again)
-        }
+        Err(error) => not_taken_back(kind, &error),
+    }
+}
+
+fn not_taken_back(kind: Kind, error: &anyhow::Error) -> Error {
+    let error = Error::of(error);
+    Error::new(kind, format!("interrupted, but not all could be taken back: {}", error.message))
+        .because(error.cause.unwrap_or_default())
+        .remedy(AGAIN)
+}
+
+/// Takes an operation back that was begun.
+async fn cancel(
+    context: &Context,
+    operation: Operation,
+    stack_id: &str,
+    change_set: &str,
+    timeout: Duration,
+) -> Result<String> {
+    match operation {
+        Operation::Create => delete_again(context, stack_id, timeout).await,
+        Operation::Update => cancel_update(context, stack_id, change_set, timeout).await,
+        Operation::Delete => Ok("the deletion goes on; the bucket is removed by the next run".to_owned()),
     }
 }
 
@@ -149,7 +243,11 @@ async fn take_back(context: &Context, begun: &Begun, kind: Kind, timeout: Durati
 async fn delete_again(context: &Context, stack_id: &str, timeout: Duration) -> Result<String> {
     let request = context.clients.cloudformation.delete_stack().stack_name(stack_id);
     let request = request.client_request_token(operation::token("cancel"));
-    request.send().await.map_err(|error| fault::explain(error, "delete the stack again"))?;
+    let delete = || async {
+        let deleted = request.clone().send().await;
+        deleted.map_err(|error| fault::explain(error, "delete the stack again"))
+    };
+    poll::patiently(context, timeout, delete).await?;
     let stack = context.environment.stack();
     context.reporter.tell(&Event::Cancelling { operation: Operation::Create, stack });
     let ended = poll::join_deletion(context, stack_id, timeout).await?;
@@ -171,33 +269,33 @@ async fn cancel_update(
     timeout: Duration,
 ) -> Result<String> {
     let request = context.clients.cloudformation.cancel_update_stack().stack_name(stack_id);
-    let cancelled = request.client_request_token(operation::token("cancel")).send().await;
-    let stack = poll::find(context, stack_id, timeout).await?;
-    match (cancelled, stack) {
-        (Ok(_), Some(stack)) => {
-            context
-                .reporter
-                .tell(&Event::Cancelling { operation: Operation::Update, stack: stack.name.clone() });
-            let ended: Ended = poll::join(context, &stack, timeout).await?;
-            Ok(match ended.status() {
-                Some(status) if status.good() => {
-                    format!("the update had gone too far to be cancelled: it is {status}")
-                }
-                Some(status) => format!("the update was cancelled, and the stack is {status}"),
-                None => "the stack is gone".to_owned(),
-            })
+    let request = request.client_request_token(operation::token("cancel"));
+    let cancel = || async {
+        match request.clone().send().await {
+            Ok(_) => Ok(true),
+            // It never began, or it has gone too far, or an answer to this was lost.
+            Err(error) if fault::is_wrong_state(&error) => Ok(false),
+            Err(error) => Err(fault::explain(error, "cancel the update")),
         }
-        (_, None) => Ok("the stack is gone".to_owned()),
-        // Nothing runs: either it never began, or it has ended already.
-        (Err(_), Some(stack)) if stack.status.settled() => {
-            changeset::withdraw(context, change_set, false).await?;
-            Ok(format!("no update was under way any more: the stack is {}", stack.status))
-        }
-        (Err(error), Some(stack)) if fault::is_wrong_state(&error) => {
-            let ended = poll::join(context, &stack, timeout).await?;
-            let status = ended.status().map(ToString::to_string).unwrap_or_default();
-            Ok(format!("the update had gone too far to be cancelled: it is {status}"))
-        }
-        (Err(error), Some(_)) => Err(fault::explain(error, "cancel the update")),
+    };
+    let accepted = poll::patiently(context, timeout, cancel).await?;
+    let Some(stack) = poll::find(context, stack_id, timeout).await? else {
+        return Ok("the stack is gone".to_owned());
+    };
+    if !accepted && stack.status.settled() {
+        changeset::withdraw(context, change_set, false).await?;
+        return Ok(format!("no update was under way any more: the stack is {}", stack.status));
     }
+    if accepted {
+        let stack = stack.name.clone();
+        context.reporter.tell(&Event::Cancelling { operation: Operation::Update, stack });
+    }
+    let ended: Ended = poll::join(context, &stack, timeout).await?;
+    Ok(match ended.status() {
+        Some(status) if status.good() => {
+            format!("the update had gone too far to be cancelled: it is {status}")
+        }
+        Some(status) => format!("the update was cancelled, and the stack is {status}"),
+        None => "the stack is gone".to_owned(),
+    })
 }

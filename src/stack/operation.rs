@@ -176,7 +176,18 @@ pub fn failed(context: &Context, identity: &Identity, operation: Operation, ende
         Operation::Delete => "deleted",
     };
     let status = ended.stack.as_ref().map_or_else(String::new, |stack| format!(": it is {}", stack.status));
-    let mut error = Error::new(Kind::DeploymentFailed, format!("{stack} could not be {done}{status}"));
+    let error = Error::new(Kind::DeploymentFailed, format!("{stack} could not be {done}{status}"));
+    because_of(context, identity, operation, ended, error).remedy(then(context, operation, ended))
+}
+
+/// The error, with why an operation ended so, which is told as an event of its own, too.
+pub fn because_of(
+    context: &Context,
+    identity: &Identity,
+    operation: Operation,
+    ended: &Ended,
+    mut error: Error,
+) -> Error {
     if let Some(diagnosis) = diagnose(&ended.failures, &facts(context, Some(identity), operation)) {
         let property = diagnosis.property.as_ref().map(|property| format!(".{property}")).unwrap_or_default();
         error = error
@@ -188,7 +199,19 @@ pub fn failed(context: &Context, identity: &Identity, operation: Operation, ende
         error.remedies.extend(diagnosis.remedies.iter().cloned());
         context.reporter.tell(&Event::Diagnosed(diagnosis));
     }
-    error.remedy(then(context, operation, ended))
+    error
+}
+
+/// Whether a stack's newest operation is the one that was asked for with this token: its events bear it.
+pub async fn is_under_way(context: &Context, stack_id: &str, token: &str) -> Result<bool> {
+    let request = context.clients.cloudformation.describe_stack_events().stack_name(stack_id);
+    match request.send().await {
+        Ok(answer) => {
+            Ok(answer.stack_events().iter().find_map(|event| event.client_request_token()) == Some(token))
+        }
+        Err(error) if fault::is_missing(&error) => Ok(false),
+        Err(error) => Err(fault::explain(error, "read the stack's events")),
+    }
 }
 
 /// How to go on once the cause is mended.

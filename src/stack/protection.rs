@@ -1,28 +1,32 @@
 //! Protected environments: termination protection against `down`, and a stack policy against an update that
 //! replaces or deletes what holds data.
 
-use super::Context;
 use super::plan::{Action, Plan};
 use super::state::Stack;
+use super::{Context, poll};
 use crate::cloud::fault;
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::settings::{Invocation, Means, Ttl};
+use crate::template;
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The resources that hold data, by their names in the template.
-const HOLD_DATA: &[&str] = &["Stream", "Bucket"];
+const HOLD_DATA: &[&str] = &["Stream", template::BUCKET];
 
 /// Protects a stack, or takes its protection away. Can be repeated at any point; says nothing where all is so
 /// already.
-pub async fn protect(context: &Context, stack: &Stack, on: bool) -> Result<()> {
+pub async fn protect(context: &Context, stack: &Stack, on: bool, at_most: Duration) -> Result<()> {
     let cloudformation = &context.clients.cloudformation;
     let name = &stack.name;
     let wanted = policy(on);
-    let answer = cloudformation.get_stack_policy().stack_name(&stack.id).send().await;
-    let answer =
-        answer.map_err(|error| fault::explain(error, &format!("read the stack policy of {name}")))?;
+    let read = || async {
+        let answer = cloudformation.get_stack_policy().stack_name(&stack.id).send().await;
+        answer.map_err(|error| fault::explain(error, &format!("read the stack policy of {name}")))
+    };
+    let answer = poll::patiently(context, at_most, read).await?;
     let found = answer.stack_policy_body().filter(|body| !body.is_empty());
     let found: Option<Value> = found.map(|body| serde_json::from_str(body).unwrap_or_default());
     // A policy can't be taken away, only widened: a stack that never had one needs none that allows everything.
@@ -34,15 +38,21 @@ pub async fn protect(context: &Context, stack: &Stack, on: bool) -> Result<()> {
         return Ok(());
     }
     if !policy_is_so {
-        let request = cloudformation.set_stack_policy().stack_name(&stack.id);
-        let set = request.stack_policy_body(wanted.to_string()).send().await;
-        set.map_err(|error| fault::explain(error, &format!("set the stack policy of {name}")))?;
+        let set = || async {
+            let request = cloudformation.set_stack_policy().stack_name(&stack.id);
+            let set = request.stack_policy_body(wanted.to_string()).send().await;
+            set.map_err(|error| fault::explain(error, &format!("set the stack policy of {name}")))
+        };
+        poll::patiently(context, at_most, set).await?;
     }
     if stack.protected != on {
-        let request = cloudformation.update_termination_protection().stack_name(name);
-        let set = request.enable_termination_protection(on).send().await;
         let doing = if on { "protect" } else { "take the protection off" };
-        set.map_err(|error| fault::explain(error, &format!("{doing} {name}")))?;
+        let set = || async {
+            let request = cloudformation.update_termination_protection().stack_name(name);
+            let set = request.enable_termination_protection(on).send().await;
+            set.map_err(|error| fault::explain(error, &format!("{doing} {name}")))
+        };
+        poll::patiently(context, at_most, set).await?;
     }
     context.reporter.tell(&Event::Protected { stack: name.clone(), protected: on });
     Ok(())

@@ -77,6 +77,24 @@ async fn code_that_went_past_the_stack_is_noted_by_status() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn code_that_went_past_the_stack_is_set_back_by_an_update_that_does_not_touch_it() {
+    // Also by one that takes the mark away, after which nothing would look any more.
+    for stays_ephemeral in [true, false] {
+        let mut bench = ephemeral().await;
+        let before = sha256(&bench);
+        bench.code("#!/bin/sh\nexit\n");
+        code_only(&bench).await.unwrap();
+        bench.code("#!/bin/sh\n");
+        assert_eq!(sha256(&bench), before);
+        bench.means.ephemeral = stays_ephemeral;
+        bench.shape.shards = 2;
+        bench.up().await.unwrap();
+        let runs = inspect::inspect(&bench.context, &bench.workshop).await.unwrap().code;
+        assert_eq!((runs.deployed, runs.past_stack), (Some(before), false), "{stays_ephemeral}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_its_time_is_told_also_where_code_alone_changes_or_nothing() {
     let mut bench = ephemeral().await;
     bench.means.ttl = Some(Ttl::For(14_400));

@@ -3,7 +3,8 @@
 use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
-use kinesis_stack::stack::Consent;
+use kinesis_stack::stack::{Consent, up};
+use simulated_aws::{Fault, Refusal, Spell, Trouble, When};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -139,4 +140,109 @@ async fn a_deletion_goes_on_and_the_next_down_finishes_it() {
     let again = bench.again();
     again.down().await.unwrap();
     assert_eq!(again.remains(), [""; 0]);
+}
+
+/// The next execution of a change set is refused, as where somebody else was quicker.
+fn refuse_execution(bench: &Bench) {
+    let refusal = Refusal::new(404, "ChangeSetNotFound", "ChangeSet [up] does not exist");
+    bench.account().faults.push(Fault { operation: "ExecuteChangeSet", when: When::Times(1), refusal });
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_elses_operation_is_neither_cancelled_nor_deleted() {
+    let bench = Bench::deployed().await;
+    bench.code("#!/bin/sh\nexit\n");
+    refuse_execution(&bench);
+    let somebody = async {
+        while bench.calls("ExecuteChangeSet").is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bench.account().somebody_updates(STACK);
+    };
+    let told = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_millis(500));
+    let (up, ()) = tokio::join!(told, somebody);
+    let error = up.unwrap_err();
+    assert!(error.message.ends_with("kinesis-stack-dev was left as it was"), "{error}");
+    assert!(!cancelled(&bench));
+    assert_eq!(bench.status().as_deref(), Some("UPDATE_IN_PROGRESS"));
+
+    // Somebody else is making what this run has named.
+    let bench = Bench::new();
+    refuse_execution(&bench);
+    let somebody = async {
+        while bench.calls("ExecuteChangeSet").is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        "CREATE_IN_PROGRESS".clone_into(&mut bench.account().stack(STACK).unwrap().status);
+    };
+    let told = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_millis(500));
+    let (up, ()) = tokio::join!(told, somebody);
+    up.unwrap_err();
+    assert_eq!(bench.calls("DeleteStack").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_began_itself_is_taken_back_where_no_answer_ever_said_so() {
+    for (bench, taken_back) in [(Bench::new(), "DeleteStack"), (Bench::deployed().await, "CancelUpdateStack")]
+    {
+        bench.code("#!/bin/sh\nexit\n");
+        bench.account().script.pace = 100.0;
+        let (operation, when) = ("ExecuteChangeSet".to_owned(), When::For(Duration::from_secs(700)));
+        bench.account().spells.push(Spell { operation, when, trouble: Trouble::ResetAfter });
+        let attached = |event: &Event| matches!(event, Event::OperationInProgress { .. });
+        let tell = async {
+            while !bench.events().iter().any(attached) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            bench.signal.send(Kind::Terminated);
+        };
+        let (up, ()) = tokio::join!(bench.up(), tell);
+        let error = up.unwrap_err();
+        assert_eq!((error.kind, bench.calls(taken_back).len()), (Kind::Terminated, 1), "{error}");
+        assert!(cancelled(&bench));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_changed_beside_the_stack_is_said() {
+    let mut bench = Bench::new();
+    bench.means.ephemeral = true;
+    bench.up().await.unwrap();
+    bench.code("#!/bin/sh\nexit\n");
+    bench.forget();
+    let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
+    let tell = async {
+        while !aws.now().calls.iter().any(|it| it.operation == "UpdateFunctionCode") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        signal.send(Kind::Interrupted);
+    };
+    let code_only = up::code_only(&bench.context, &bench.workshop, bench.conduct);
+    let (ended, ()) = tokio::join!(code_only, tell);
+    let error = Error::of(&ended.unwrap_err());
+    assert!(error.message.contains("its code may have been changed already"), "{error}");
+    assert!(!error.remedies.is_empty());
+
+    let mut bench = Bench::new();
+    bench.means.protection = Some(true);
+    let error = up_told_to_stop(&bench, "SetStackPolicy", Duration::ZERO).await.unwrap_err();
+    assert!(error.message.contains("kinesis-stack-dev is up; its protection may have"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_stack_no_deletion_is_said_to_go_on() {
+    let bench = Bench::new();
+    for number in 0..3 {
+        bench.account().make("AWS::Logs::LogGroup", &format!("/kinesis-stack/dev/{number}"));
+    }
+    let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
+    let tell = async {
+        while !aws.now().calls.iter().any(|it| it.operation == "DeleteLogGroup") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        signal.send(Kind::Interrupted);
+    };
+    let (down, ()) = tokio::join!(bench.down(), tell);
+    let error = down.unwrap_err();
+    assert!(error.message.ends_with("what is left is removed by the next run"), "{error}");
 }

@@ -8,10 +8,12 @@ use kinesis_stack::event::Event;
 use kinesis_stack::settings::{ByFile, Means, Ttl};
 use kinesis_stack::stack::protection::protect;
 use kinesis_stack::stack::{Consent, state};
+use simulated_aws::{Fault, Refusal, When};
+use std::time::Duration;
 
 async fn set(bench: &Bench, on: bool) -> Result<(), Error> {
     let stack = state::find(&bench.context.clients.cloudformation, STACK).await.unwrap().unwrap();
-    protect(&bench.context, &stack, on).await.map_err(|error| Error::of(&error))
+    protect(&bench.context, &stack, on, bench.conduct.timeout).await.map_err(|error| Error::of(&error))
 }
 
 fn told(bench: &Bench) -> Vec<bool> {
@@ -49,6 +51,17 @@ async fn a_stack_that_never_was_protected_needs_no_policy_to_be_unprotected() {
     set(&bench, false).await.unwrap();
     assert_eq!(bench.changes(), [""; 0]);
     assert_eq!(told(&bench), [false; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn minutes_of_throttling_do_not_leave_it_unprotected() {
+    for operation in ["GetStackPolicy", "SetStackPolicy", "UpdateTerminationProtection"] {
+        let bench = Bench::deployed().await;
+        let when = When::For(Duration::from_secs(180));
+        bench.account().faults.push(Fault { operation, when, refusal: Refusal::throttled("cloudformation") });
+        set(&bench, true).await.unwrap_or_else(|error| panic!("{operation}: {error}"));
+        assert_eq!(is_protected(&bench), (true, true), "{operation}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

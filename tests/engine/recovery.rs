@@ -1,10 +1,12 @@
 //! The ways out of stuck states that `up` takes by itself, and what it does about failures that pass.
 
 use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
+use kinesis_stack::environment::TAG_KEPT;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::{Event, Recovery};
 use kinesis_stack::stack::Consent;
 use simulated_aws::{Fault, OnFailure, Refusal, Version, When, reasons};
+use std::time::Duration;
 
 /// Ways out that were told, and what they left as it is.
 fn recovered(bench: &Bench) -> Vec<(String, Recovery, Vec<String>)> {
@@ -31,7 +33,7 @@ async fn update_failed() -> Bench {
         account.stack(STACK).unwrap().terms.on_failure = OnFailure::Keep;
     }
     while bench.status().as_deref() != Some("UPDATE_FAILED") {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     bench.account().script.failing.clear();
     bench
@@ -95,6 +97,43 @@ async fn a_roll_back_that_fails_again_skips_what_failed_and_nothing_else() {
     assert_eq!(bench.up().await.unwrap().changed, Some(false));
 }
 
+#[tokio::test(start_paused = true)]
+async fn minutes_of_throttling_do_not_end_a_recovery() {
+    let throttle = |bench: &Bench, operation| {
+        let when = When::For(Duration::from_secs(180));
+        bench.account().faults.push(Fault { operation, when, refusal: Refusal::throttled("cloudformation") });
+    };
+    let bench = update_failed().await;
+    throttle(&bench, "RollbackStack");
+    bench.up().await.unwrap();
+    let bench = update_failed().await;
+    bench.account().stack(STACK).unwrap().owes_express = true;
+    throttle(&bench, "UpdateStack");
+    bench.up().await.unwrap();
+    for operation in ["ContinueUpdateRollback", "ListStackResources"] {
+        let bench = rollback_failed().await;
+        throttle(&bench, operation);
+        bench.up().await.unwrap_or_else(|error| panic!("{operation}: {error}"));
+        let skipped = recovered(&bench).pop().unwrap().2;
+        assert_eq!(skipped, ["Processor"], "{operation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_takes_no_longer_than_the_whole_command_may() {
+    let mut bench = update_failed().await;
+    bench.conduct.timeout = Duration::from_secs(200);
+    // A third of it goes by before anything begins.
+    bench.account().script.pace = 20.0;
+    let when = When::For(Duration::from_secs(60));
+    let refusal = Refusal::throttled("cloudformation");
+    bench.account().faults.push(Fault { operation: "RollbackStack", when, refusal });
+    let began = tokio::time::Instant::now();
+    assert_eq!(bench.up().await.unwrap_err().kind, Kind::TimedOut);
+    let took = began.elapsed().as_secs();
+    assert!((150..=230).contains(&took), "{took} s");
+}
+
 /// A stack in a state that only a deletion leads out of.
 async fn only_to_be_deleted(status: &str) -> Bench {
     let bench = Bench::deployed().await;
@@ -129,6 +168,54 @@ async fn a_stack_that_can_only_be_deleted_stays_where_rows_would_be_lost_without
     }
 }
 
+/// One with a row in its bucket.
+async fn only_to_be_deleted_with_a_row(status: &str) -> Bench {
+    let bench = only_to_be_deleted(status).await;
+    bench.account().put(BUCKET, "rows/1", Version { bytes: 7, ..Version::default() });
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_stack_that_can_only_be_deleted_are_taken_over_where_that_is_asked_for() {
+    for (status, consent) in [("DELETE_FAILED", Consent::Given), ("ROLLBACK_FAILED", Consent::Ask)] {
+        let mut bench = only_to_be_deleted_with_a_row(status).await;
+        (bench.means.adopt, bench.conduct.consent) = (true, consent);
+        bench.up().await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        assert_eq!(bench.status().as_deref(), Some("CREATE_COMPLETE"), "{status}");
+        assert!(bench.account().buckets[BUCKET].holds("rows/1"), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_were_kept_on_purpose_are_lost_by_no_consent() {
+    let mut bench = only_to_be_deleted_with_a_row("DELETE_FAILED").await;
+    let mark = (TAG_KEPT.to_owned(), "true".to_owned());
+    bench.account().buckets.get_mut(BUCKET).unwrap().tags.extend([mark]);
+    bench.conduct.consent = Consent::Given;
+    let error = bench.up().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.message.contains("the mark of `down --keep-data`"), "{error}");
+    assert!(error.remedies[0].contains("up --adopt") && error.remedies[1].contains("down"), "{error:?}");
+    assert_eq!(bench.changes(), [""; 0]);
+
+    bench.means.adopt = true;
+    bench.up().await.unwrap();
+    assert!(bench.account().buckets[BUCKET].holds("rows/1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reviewed_plan_never_deletes_a_stack_that_it_was_to_change() {
+    let mut bench = Bench::deployed().await;
+    bench.code("#!/bin/sh\nexit\n");
+    bench.reviewed = Some(bench.plan().await.unwrap());
+    "DELETE_FAILED".clone_into(&mut bench.account().stack(STACK).unwrap().status);
+    bench.forget();
+    let error = bench.up().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.message.contains("isn't what was planned"), "{error}");
+    assert_eq!(bench.changes(), [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_iam_race_is_tried_once_more_and_out_loud() {
     let bench = Bench::new();
@@ -141,7 +228,7 @@ async fn the_iam_race_is_tried_once_more_and_out_loud() {
     let watched = bench.aws.clone();
     let mend = async {
         while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         watched.now().script.failing.clear();
     };
@@ -167,7 +254,7 @@ async fn a_zip_that_was_taken_away_under_it_is_uploaded_again() {
     let watched = bench.aws.clone();
     let somebody = async {
         while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let mut account = watched.now();
         account.script.failing.clear();
@@ -202,9 +289,9 @@ async fn a_stack_that_somebody_deletes_meanwhile_is_made_anew() {
     let aws = bench.aws.clone();
     let somebody = async {
         while aws.now().stack(STACK).is_none_or(|stack| stack.status != "CREATE_IN_PROGRESS") {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
         aws.now().somebody_deletes(STACK);
     };
     let (up, ()) = tokio::join!(bench.up(), somebody);
@@ -229,7 +316,7 @@ async fn an_empty_bucket_of_a_stack_that_somebody_deleted_is_in_nobodys_way() {
     let bench = Bench::deployed().await;
     bench.account().somebody_deletes(STACK);
     while bench.status().is_some() {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     bench.plan().await.unwrap_err();
     assert!(bench.account().buckets.contains_key(BUCKET), "a plan removes nothing");

@@ -177,27 +177,27 @@ impl Deletion<'_> {
     }
 }
 
-/// Deletes the stack and its bucket, with all that it holds.
+/// Deletes the stack, and this bucket with all that it holds, unless somebody keeps that meanwhile.
 pub async fn remove(
     context: &Context,
     stack: &Stack,
-    events: Option<Vec<String>>,
+    bucket: Option<&str>,
     identity: &Identity,
     at_most: Duration,
 ) -> Result<()> {
-    let bucket = context.environment.bucket(&identity.account, &context.clients.region);
+    let heed = Heed::new(context, identity, true, false, at_most);
     let deletion = Deletion {
         context,
         identity,
         stack,
         role_arn: None,
-        bucket: Some(&bucket),
+        bucket,
         data: None,
         only_if: None,
         export: None,
         ledger: None,
-        heed: None,
+        heed: Some(&heed),
         at_most,
     };
-    deletion.go(events).await
+    deletion.go(None).await
 }

@@ -28,7 +28,8 @@ use futures_util::FutureExt;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Whether a stack may be deleted, asked of the stack as it was just read.
 pub type OnlyIf = Box<dyn Fn(&Stack) -> Result<()> + Send + Sync>;
@@ -140,7 +141,7 @@ impl Teardown<'_> {
             before_bucket: export
                 .as_ref()
                 .map(|export| -> BeforeBucket<'_> { Box::new(|| Box::pin(export.until_nothing_is_new())) }),
-            began: tokio::time::Instant::now(),
+            began: Instant::now(),
             at_most: wish.timeout,
         };
         let (changed, first) = match found.stack.is_some() {
@@ -303,7 +304,7 @@ impl Teardown<'_> {
         sweep: &Sweep<'_>,
         export: Option<&Export<'_>>,
     ) -> Result<(bool, Option<Look>)> {
-        let looked = tokio::time::Instant::now();
+        let looked = Instant::now();
         let look = sweep.look().await;
         let removed: Vec<Removed> = look.things.iter().map(before::leftover).collect();
         if removed.is_empty() || look.is_anothers() {
@@ -324,7 +325,7 @@ impl Teardown<'_> {
         if let Some(export) = export {
             export.once().await?;
         }
-        self.begun.acting(Operation::Delete, "", "");
+        self.begun.sweeping();
         Ok((true, Some(look).filter(|_| looked.elapsed() < before::FRESH)))
     }
 

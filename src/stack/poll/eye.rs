@@ -9,7 +9,7 @@ use crate::stack::cadence::Cadence;
 use crate::stack::path::critical_path;
 use crate::stack::plan::Operation;
 use crate::stack::state::{self, Stack};
-use crate::stack::status::StackStatus;
+use crate::stack::status::{Known, StackStatus};
 use crate::stack::watch::{StackEvent, Watch};
 use anyhow::Result;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
@@ -112,9 +112,11 @@ impl<'a> Eye<'a> {
         self.watch.verdict().filter(|status| self.is_end(status))
     }
 
-    /// A stack that is being deleted can have been created a moment before.
+    /// A stack that is being deleted can have been created a moment before, and one that is a mere name is so in a look
+    /// that is older than its operation.
     fn is_end(&self, status: &StackStatus) -> bool {
-        status.settled() && (self.operation != Operation::Delete || status.name().starts_with("DELETE"))
+        let is_of_operation = self.operation != Operation::Delete || status.name().starts_with("DELETE");
+        status.settled() && is_of_operation && !status.is(Known::ReviewInProgress)
     }
 
     /// Seconds since something new was heard.

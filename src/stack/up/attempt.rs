@@ -8,11 +8,11 @@ use crate::environment::expiry_tag;
 use crate::error::{Error, Kind};
 use crate::event::{Done, Event, PathStep};
 use crate::stack::changeset::{self, Prepared, Wanted, validation};
-use crate::stack::interrupt::Begun;
+use crate::stack::interrupt::{Begun, Beside};
 use crate::stack::operation::Passing;
 use crate::stack::plan::{Action, Operation, Plan};
 use crate::stack::poll::{self, Ended};
-use crate::stack::recover::clear_the_way;
+use crate::stack::recover::{Bounds, clear_the_way};
 use crate::stack::state::Stack;
 use crate::stack::status::Known;
 use crate::stack::watch::Watch;
@@ -21,7 +21,8 @@ use crate::template::{self};
 use anyhow::Result;
 use futures_util::FutureExt;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// One attempt to bring an environment up.
 pub struct Attempt<'a> {
@@ -49,8 +50,13 @@ impl Attempt<'_> {
         let template = template::render(&context.environment, wish.shape)?;
         let (identity, stack, artifact) = inspect(context, wish.workshop, self.left()).await?;
         let name_is_free = stack.as_ref().is_none_or(|stack| !stack.status.is(Known::ReviewInProgress));
-        let cleared =
-            clear_the_way(context, self.begun, &identity, stack, self.conduct).boxed_local().await?;
+        let bounds = Bounds {
+            adopts: wish.means.adopt,
+            reviewed: wish.reviewed,
+            consent: self.conduct.consent,
+            until: self.began + self.conduct.timeout,
+        };
+        let cleared = clear_the_way(context, self.begun, &identity, stack, &bounds).boxed_local().await?;
         let stack = cleared.stack;
         let mut means = protection::unmarked(context, stack.as_ref(), wish.means);
         if let Some(stack) = &stack {
@@ -95,7 +101,7 @@ impl Attempt<'_> {
                 }
             }
         }?;
-        self.begun.ended();
+        self.begun.done();
         let stack = self.protect(reached.stack).await?;
         Ok(Done {
             command: "up".to_owned(),
@@ -128,13 +134,7 @@ impl Attempt<'_> {
         if let Some(reviewed) = self.wish.reviewed {
             prepared.check(reviewed, self.context)?;
         }
-        let mut changed = false;
-        if let Some(stack) = stack.as_ref().filter(|stack| stack.ephemeral)
-            && code::drifted_code(self.context, stack, artifact).await?
-        {
-            self.change_code(identity, artifact, stack).await?;
-            changed = true;
-        }
+        let changed = self.heal_code(identity, stack.as_ref(), artifact).await?;
         if let Some(stack) = stack.as_ref().filter(|_| self.wish.means.heal) {
             self.refuse_lasting_drift(stack).await?;
         }
@@ -155,7 +155,8 @@ impl Attempt<'_> {
         artifact: &Artifact,
         stack: &Stack,
     ) -> Result<(), Again> {
-        let Err(error) = change_code(self.context, identity, artifact, self.left()).await else {
+        let change = change_code(self.context, self.begun, identity, artifact, self.left());
+        let Err(error) = change.await else {
             return Ok(());
         };
         if Error::of(&error).kind == Kind::DeploymentFailed {
@@ -165,6 +166,22 @@ impl Attempt<'_> {
             }
         }
         Err(error.into())
+    }
+
+    /// Sets code right that was changed past the stack. Before the stack is changed: an update that doesn't touch the code
+    /// leaves the function as it is, and can take away the mark that says to look.
+    async fn heal_code(
+        &self,
+        identity: &Identity,
+        stack: Option<&Stack>,
+        artifact: &Artifact,
+    ) -> Result<bool, Again> {
+        let Some(stack) = stack.filter(|stack| stack.ephemeral) else { return Ok(false) };
+        let has_drifted = code::drifted_code(self.context, stack, artifact).await?;
+        if has_drifted {
+            self.change_code(identity, artifact, stack).await?;
+        }
+        Ok(has_drifted)
     }
 
     /// Waits for each leg of the pipeline.
@@ -239,11 +256,16 @@ impl Attempt<'_> {
             }
             return Ok(Reached { stack, changed, critical_path: Vec::new() });
         }
+        if let Err(again) = self.heal_code(identity, stack.as_ref(), artifact).await {
+            let _ = changeset::discard(self.context, prepared, Duration::ZERO).await;
+            return Err(again);
+        }
         // A protected stack's policy forbids replacements; taking it away is what was asked for.
         if let Some(stack) =
             stack.filter(|stack| stack.protected && self.wish.means.protection == Some(false))
         {
-            protection::protect(self.context, &stack, false).await?;
+            self.begun.changing(Beside::Protection);
+            protection::protect(self.context, &stack, false, self.left()).await?;
         }
         let ended = self.execute(prepared, plan, before).await?;
         self.conclude(identity, prepared, ended).await
@@ -263,11 +285,19 @@ impl Attempt<'_> {
         };
         let before = poll::events_so_far(self.context, &stack.id, self.left()).await?;
         self.begun.acting(Operation::Update, &stack.id, &wanted.name);
-        changeset::update_express(self.context, identity, &stack, wanted).await?;
+        let token = operation::token("up");
+        let update =
+            changeset::update_express(self.context, identity, &stack, wanted, &token, self.left()).await;
+        if let Err(error) = update {
+            self.begun.refused(&token);
+            return Err(if fault::passes(&error) { Again::Overtaken(error) } else { error.into() });
+        }
         self.started(Operation::Update, &stack.id);
         let watch = Watch::new(&stack.id, before);
         let ended = poll::watch(self.context, Operation::Update, &stack.id, watch, self.left()).await?;
-        self.conclude(identity, prepared, ended).await
+        let reached = self.conclude(identity, prepared, ended).await?;
+        self.heal_code(identity, Some(&stack), wanted.artifact).await?;
+        Ok(reached)
     }
 
     /// What an operation that has ended led to.
@@ -304,11 +334,11 @@ impl Attempt<'_> {
     }
 
     async fn execute(&self, prepared: &Prepared, plan: &Plan, before: Vec<String>) -> Result<Ended, Again> {
-        let context = self.context;
+        let (context, token) = (self.context, operation::token("up"));
         let request = context.clients.cloudformation.execute_change_set();
         let request = request
             .change_set_name(&prepared.change_set_id)
-            .client_request_token(operation::token("up"))
+            .client_request_token(&token)
             // Said aloud: the API's description and its behaviour disagree on the default. EXPRESS has its own.
             .set_disable_rollback((!prepared.express).then_some(false));
         self.begun.acting(prepared.operation, &prepared.stack_id, &prepared.change_set_id);
@@ -317,6 +347,7 @@ impl Attempt<'_> {
             executed.map_err(|error| fault::explain(error, "execute the planned changes"))
         };
         if let Err(error) = poll::patiently(context, self.left(), execute).await {
+            self.begun.refused(&token);
             if fault::passes(&error) {
                 // It may have begun all the same: another look tells, and joins it.
                 return Err(Again::Overtaken(error));
@@ -350,7 +381,8 @@ impl Attempt<'_> {
         if let (Some(stack), Some(on)) = (&stack, self.wish.means.protection)
             && stack.protected != on
         {
-            protection::protect(self.context, stack, on).await?;
+            self.begun.changing(Beside::Protection);
+            protection::protect(self.context, stack, on, self.left()).await?;
         }
         Ok(stack)
     }

@@ -5,7 +5,7 @@ mod attempt;
 mod room;
 
 use super::changeset::{self, Wanted};
-use super::interrupt::{self, Begun};
+use super::interrupt::{self, Begun, Beside};
 use super::plan::Plan;
 use super::poll;
 use super::state::{self, Stack};
@@ -23,7 +23,8 @@ use attempt::Attempt;
 use futures_util::FutureExt;
 use room::{Room, prepare};
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a look at the stack may be trusted.
 const FRESH: Duration = Duration::from_secs(5);
@@ -113,6 +114,7 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
             match attempt.up().boxed_local().await {
                 Ok(done) => return Ok(done),
                 Err(Again::Overtaken(error)) if overtaken + 1 < ATTEMPTS && !attempt.left().is_zero() => {
+                    begun.ended();
                     let because = Error::of(&error).message;
                     context.reporter.tell(&Event::Retrying {
                         because: format!("Overtaken by somebody else ({because})."),
@@ -157,6 +159,7 @@ fn twice(error: &anyhow::Error) -> Error {
 
 /// Changes the code of the function and nothing else, past CloudFormation.
 pub async fn code_only(context: &Context, workshop: &Workshop, conduct: Conduct) -> Result<Done> {
+    let begun = Begun::default();
     let work = async {
         let began = Instant::now();
         let look = inspect(context, workshop, conduct.timeout);
@@ -170,7 +173,7 @@ pub async fn code_only(context: &Context, workshop: &Workshop, conduct: Conduct)
         let runs = if began.elapsed() > FRESH { code::deployed(context).await? } else { runs };
         let changed = runs.as_ref() != Some(&artifact.sha256);
         if changed {
-            change_code(context, &identity, &artifact, conduct.timeout).await?;
+            change_code(context, &begun, &identity, &artifact, conduct.timeout).await?;
         } else {
             context.reporter.tell(&Event::Unchanged { stack: stack.name.clone() });
         }
@@ -185,12 +188,13 @@ pub async fn code_only(context: &Context, workshop: &Workshop, conduct: Conduct)
             ..Done::default()
         })
     };
-    interrupt::unless_told_to_stop(context, &Begun::default(), conduct.timeout, work).await
+    interrupt::unless_told_to_stop(context, &begun, conduct.timeout, work).await
 }
 
 /// Uploads the code where it isn't there yet, and has the function run it.
 async fn change_code(
     context: &Context,
+    begun: &Begun,
     identity: &Identity,
     artifact: &Artifact,
     timeout: Duration,
@@ -198,6 +202,7 @@ async fn change_code(
     let store = Store::new(&context.clients.s3, &identity.account, &context.clients.region);
     let stored = poll::patiently(context, timeout, || store.look(artifact)).await?;
     upload(context, &store, artifact, stored, timeout).await?;
+    begun.changing(Beside::Code);
     code::update_code(
         context,
         &context.environment.processor(),

@@ -227,8 +227,11 @@ impl Account {
         let key = (resource.kind.clone(), resource.physical_id.clone());
         let Some(thing) = self.things.get_mut(&key) else { return };
         if let Some((_, key)) = code {
-            thing.facts.insert("CodeSha256", crate::lambda::sha256_of_key(&key));
-            thing.update = None;
+            // Fact: an update that doesn't change the code leaves the function with whatever it runs.
+            if thing.facts.insert("CodeInStack", key.clone()).as_ref() != Some(&key) {
+                thing.facts.insert("CodeSha256", crate::lambda::sha256_of_key(&key));
+                thing.update = None;
+            }
             let architecture =
                 properties.get("Architectures").and_then(|list| list.get(0)).map(|it| template.plain(it));
             thing.facts.insert("Architecture", architecture.unwrap_or_else(|| "x86_64".to_owned()));
