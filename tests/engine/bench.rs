@@ -11,9 +11,9 @@ use kinesis_stack::cloud::Clients;
 use kinesis_stack::environment::{Environment, artifact_bucket};
 use kinesis_stack::error::Error;
 use kinesis_stack::event::{Done, Event, Question, Reporter};
-use kinesis_stack::settings::{Invocation, Means, ProcessorSource};
+use kinesis_stack::settings::{Choice, Invocation, Means, ProcessorSource};
 use kinesis_stack::signals::{Sender, Signals};
-use kinesis_stack::stack::{self, Conduct, Consent, Context, down, plan::Plan, up::Wish};
+use kinesis_stack::stack::{self, Conduct, Consent, Context, down, plan::Plan, reap, up::Wish};
 use kinesis_stack::template::{Architecture, Shape};
 use simulated_aws::{Account, Aws, Call};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,11 +61,13 @@ impl Bench {
     /// The same account, with another run of the tool.
     pub fn again(&self) -> Self {
         let bench = Bench::at(self.aws.clone(), &self.context.clients.region, self.directory.clone());
+        // None of its tokens is one that the first run sent.
+        fastrand::seed(2 + u64::try_from(self.account().age().as_micros()).unwrap());
         Bench { conduct: self.conduct, shape: self.shape.clone(), means: self.means.clone(), ..bench }
     }
 
     fn at(aws: Aws, region: &str, directory: Arc<TempDir>) -> Self {
-        // Waits and tokens are drawn from it: the same in each run.
+        // Waits and tokens are drawn from it: the same each time.
         fastrand::seed(1);
         let recorder = Arc::new(Recorder::default());
         let reporter: Arc<dyn Reporter> = recorder.clone();
@@ -148,6 +150,18 @@ impl Bench {
     pub async fn down_so(&self, so: impl FnOnce(down::Wish) -> down::Wish) -> Result<Done, Error> {
         let done = down::down(&self.context, so(down::Wish::new(self.conduct))).await;
         done.map_err(|error| Error::of(&error))
+    }
+
+    /// A `reap` of all whose time is over.
+    pub fn reaping(&self) -> reap::Wish {
+        let Conduct { consent, timeout } = self.conduct;
+        reap::Wish { choice: Choice::default(), at_once: 25, timeout, dry_run: false, consent }
+    }
+
+    /// The same, run, with something that is wished for besides.
+    pub async fn reap_so(&self, so: impl FnOnce(reap::Wish) -> reap::Wish) -> Result<reap::Reaped, Error> {
+        let contexts = std::slice::from_ref(&self.context);
+        reap::reap(contexts, &so(self.reaping())).await.map_err(|error| Error::of(&error))
     }
 
     pub async fn plan(&self) -> Result<Plan, Error> {

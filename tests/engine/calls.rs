@@ -10,7 +10,7 @@ use kinesis_stack::environment::TAG_EXPIRES;
 use kinesis_stack::event::{Event, Question, Reporter};
 use kinesis_stack::reaper::{deploy, status};
 use kinesis_stack::settings::{Choice, Ttl};
-use kinesis_stack::stack::{Consent, down, extend, fleet, inspect, reap, up};
+use kinesis_stack::stack::{Consent, down, extend, fleet, inspect, up};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -149,14 +149,7 @@ async fn reaping() -> Vec<Vec<String>> {
     let (bench, listener) = two().await;
     let over = "2020-01-01T00:00:00Z".to_owned();
     bench.account().stack(STACK).unwrap().deployed.tags.insert(TAG_EXPIRES.to_owned(), over);
-    let wish = reap::Wish {
-        choice: Choice::default(),
-        at_once: 1,
-        timeout: bench.conduct.timeout,
-        dry_run: false,
-        consent: Consent::Given,
-    };
-    let reaped = reap::reap(std::slice::from_ref(&bench.context), &wish).await.unwrap();
+    let reaped = bench.reap_so(|wish| wish).await.unwrap();
     assert_eq!(reaped.reaped.len(), 1);
     trips(&listener)
 }

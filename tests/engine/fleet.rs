@@ -9,7 +9,7 @@ use kinesis_stack::environment::TAG_EXPIRES;
 use kinesis_stack::error::Error;
 use kinesis_stack::settings::Choice;
 use kinesis_stack::stack::fleet::{self, Fleet};
-use kinesis_stack::stack::{Consent, Context, reap};
+use kinesis_stack::stack::{Context, reap};
 use std::time::Duration;
 
 /// An account with the environment `dev`, which never ends.
@@ -44,21 +44,6 @@ async fn survey(contexts: &[Context]) -> Result<Fleet, Error> {
     fleet::survey(contexts, &Choice::default(), fleet::PATIENCE).await.map_err(|error| Error::of(&error))
 }
 
-fn wish() -> reap::Wish {
-    reap::Wish {
-        choice: Choice::default(),
-        at_once: 25,
-        timeout: Duration::from_secs(3_600),
-        dry_run: false,
-        consent: Consent::Ask,
-    }
-}
-
-async fn reap_with(bench: &Bench, wish: &reap::Wish) -> Result<reap::Reaped, Error> {
-    let contexts = std::slice::from_ref(&bench.context);
-    reap::reap(contexts, wish).await.map_err(|error| Error::of(&error))
-}
-
 async fn reap(bench: &Bench) -> reap::Reaped {
-    reap_with(bench, &wish()).await.unwrap()
+    bench.reap_so(|wish| wish).await.unwrap()
 }

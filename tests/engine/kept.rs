@@ -4,9 +4,8 @@ use crate::bench::{BUCKET, Bench, STACK};
 use kinesis_stack::environment::TAG_EXPIRES;
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
-use kinesis_stack::settings::Choice;
+use kinesis_stack::stack::Consent;
 use kinesis_stack::stack::down::Wish;
-use kinesis_stack::stack::{Consent, reap};
 use simulated_aws::{Fault, Refusal, Version, When};
 use std::time::Duration;
 
@@ -74,15 +73,8 @@ async fn a_down_that_keeps_the_data_beside_a_reap_keeps_it_as_long_as_the_stack_
         let bench = Bench::deployed().await;
         let over = (TAG_EXPIRES.to_owned(), "2020-01-01T00:00:00Z".to_owned());
         bench.account().stack(STACK).unwrap().deployed.tags.extend([over]);
-        let wish = reap::Wish {
-            choice: Choice::default(),
-            at_once: 1,
-            timeout: bench.conduct.timeout,
-            dry_run: false,
-            consent: Consent::Given,
-        };
         let other = async {
-            let reaped = reap::reap(std::slice::from_ref(&bench.context), &wish).await.unwrap();
+            let reaped = bench.reap_so(|wish| wish).await.unwrap();
             assert_eq!(reaped.error(), None, "{delay}");
         };
         let done = keeping_beside(&bench.again(), other, Duration::from_millis(delay)).await.unwrap();

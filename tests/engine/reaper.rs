@@ -362,14 +362,8 @@ async fn expired() -> Bench {
 }
 
 async fn reap(bench: &Bench) -> Reaped {
-    let wish = reap::Wish {
-        choice: fleet::Choice::default(),
-        at_once: 8,
-        timeout: Duration::from_secs(780),
-        dry_run: false,
-        consent: Consent::Given,
-    };
-    reap::reap(std::slice::from_ref(&bench.context), &wish).await.unwrap()
+    let timeout = Duration::from_secs(780);
+    bench.reap_so(|wish| reap::Wish { at_once: 8, timeout, consent: Consent::Given, ..wish }).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

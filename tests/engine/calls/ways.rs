@@ -375,6 +375,10 @@ pub const MORE: &[Trip] = &[
      instead of after a minute and a roll-back.",
     ),
     (
+        &["DescribeLimits", "GetAccountSummary"],
+        "A quota that would make the creation fail after a minute is told before it begins.",
+    ),
+    (
         &["CreateChangeSet", "DescribeChangeSet"],
         "Two more than CreateStack: the plan is shown and agreed to before anything is changed.",
     ),

@@ -1,14 +1,14 @@
 //! `reap`.
 
-use super::{account, add, is_left, reap, reap_with, stack, wish};
-use crate::bench::{Bench, STACK};
+use super::{account, add, is_left, reap, stack};
+use crate::bench::{BUCKET, Bench, STACK};
 use kinesis_stack::environment::{Environment, TAG_ENVIRONMENT, TAG_EXPIRES, expiry_tag};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::settings::Choice;
 use kinesis_stack::stack::down;
 use kinesis_stack::stack::reap::Wish;
-use simulated_aws::{Deed, Fault, Kill, Refusal, When};
+use simulated_aws::{Bucket, Deed, Fault, Kill, Refusal, STRANGER, When};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -54,7 +54,7 @@ async fn a_dry_run_names_them_and_touches_nothing() {
     let bench = account().await;
     add(&bench, "over", Some(-1));
     bench.forget();
-    let ended = reap_with(&bench, &Wish { dry_run: true, ..wish() }).await.unwrap();
+    let ended = bench.reap_so(|wish| Wish { dry_run: true, ..wish }).await.unwrap();
     assert_eq!((ended.due.len(), ended.reaped.len()), (1, 0));
     assert_eq!(bench.changes(), [""; 0]);
     let told = bench.events().into_iter().find_map(|event| match event {
@@ -71,7 +71,7 @@ async fn only_what_would_be_torn_down_is_counted_as_due_and_what_is_protected_ap
     add(&bench, "safe", Some(-1));
     bench.account().stack(&stack("safe")).unwrap().protected = true;
     for dry_run in [true, false] {
-        let ended = reap_with(&bench, &Wish { dry_run, ..wish() }).await.unwrap();
+        let ended = bench.reap_so(|wish| Wish { dry_run, ..wish }).await.unwrap();
         let told = ended.reckoning(dry_run);
         assert_eq!((told.due, told.left_alone), (1, 1));
     }
@@ -86,7 +86,7 @@ async fn a_person_is_asked_once_and_a_no_leaves_everything_while_nobody_is_no_ob
     bench.answer(Some(false));
     bench.forget();
     let before = bench.questions().len();
-    assert_eq!(reap_with(&bench, &wish()).await.unwrap_err().kind, Kind::Refused);
+    assert_eq!(bench.reap_so(|wish| wish).await.unwrap_err().kind, Kind::Refused);
     assert_eq!((bench.questions().len() - before, bench.changes().len()), (1, 0));
     bench.answer(None);
     assert_eq!(reap(&bench).await.reaped.len(), 2);
@@ -203,8 +203,7 @@ async fn no_more_are_torn_down_at_once_than_was_said() {
             sleep(Duration::from_millis(500)).await;
         }
     };
-    let wish = Wish { at_once: 2, ..wish() };
-    let (ended, most) = tokio::join!(reap_with(&bench, &wish), most);
+    let (ended, most) = tokio::join!(bench.reap_so(|wish| Wish { at_once: 2, ..wish }), most);
     assert_eq!((ended.unwrap().reaped.len(), most), (6, 2));
 }
 
@@ -241,6 +240,26 @@ async fn two_at_once_end_as_one_does() {
     assert_eq!((one.error(), two.error()), (None, None), "{one:#?} {two:#?}");
     let left: Vec<_> = bench.remains().into_iter().filter(|name| !name.contains("dev")).collect();
     assert_eq!(left, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_down_it_leaves_a_bucket_that_another_account_has_by_then() {
+    let bench = account().await;
+    let over = (TAG_EXPIRES.to_owned(), "2020-01-01T00:00:00Z".to_owned());
+    bench.account().stack(STACK).unwrap().deployed.tags.extend([over]);
+    bench.account().somebody_deletes(STACK);
+    let aws = bench.aws.clone();
+    let taken = async {
+        while aws.now().stack(STACK).is_some() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // The other `down` has removed it, and somebody was quick.
+        aws.now().buckets.insert(BUCKET.to_owned(), Bucket::of(STRANGER));
+    };
+    let (ended, ()) = tokio::join!(reap(&bench), taken);
+    assert_eq!((ended.error(), reaped(&ended)), (None, vec!["dev".to_owned()]));
+    assert_eq!(bench.account().buckets[BUCKET], Bucket::of(STRANGER));
+    assert_eq!(bench.remains(), [BUCKET]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -314,8 +333,7 @@ async fn told_to_stop_it_begins_no_other_and_leaves_the_rest_to_cloudformation()
         sleep(Duration::from_secs(2)).await;
         signal.send(Kind::Terminated);
     };
-    let wish = Wish { at_once: 2, ..wish() };
-    let (ended, ()) = tokio::join!(reap_with(&bench, &wish), tell);
+    let (ended, ()) = tokio::join!(bench.reap_so(|wish| Wish { at_once: 2, ..wish }), tell);
     let ended = ended.unwrap();
     let error = ended.error().unwrap();
     assert_eq!((error.kind, ended.interrupted.len()), (Kind::Terminated, 6), "{error}");
@@ -370,7 +388,7 @@ async fn regions_are_reaped_each_in_its_own() {
     add(&east, "over-e", Some(-1));
     add(&west, "over-w", Some(-1));
     let contexts = [east.context.clone(), west.context.clone()];
-    let ended = kinesis_stack::stack::reap::reap(&contexts, &wish()).await.unwrap();
+    let ended = kinesis_stack::stack::reap::reap(&contexts, &east.reaping()).await.unwrap();
     assert_eq!(reaped(&ended), ["over-e", "over-w"]);
     assert!(!is_left(&east, "over-") && !is_left(&west, "over-"));
 }
@@ -381,7 +399,7 @@ async fn only_those_that_are_chosen_go() {
     add(&bench, "pr-1", Some(-1));
     add(&bench, "other", Some(-1));
     let choice = Choice { name: Some("pr-*".parse().unwrap()), tags: Vec::new() };
-    let ended = reap_with(&bench, &Wish { choice, ..wish() }).await.unwrap();
+    let ended = bench.reap_so(|wish| Wish { choice, ..wish }).await.unwrap();
     assert_eq!(reaped(&ended), ["pr-1"]);
     assert!(is_left(&bench, "other"));
 }
