@@ -74,6 +74,14 @@ mod tests {
     }
 
     #[test]
+    fn no_two_who_wait_for_the_same_ask_at_the_same_moments() {
+        let after_failure = |dice| Cadence::joined().after_failure(dice);
+        assert!(after_failure(0.0) < after_failure(0.5) && after_failure(0.5) < after_failure(1.0));
+        let after_look = |dice| Cadence::joined().after_look(62.0, dice);
+        assert!(after_look(0.0) < after_look(0.5) && after_look(0.5) < after_look(1.0));
+    }
+
+    #[test]
     fn what_is_done_in_milliseconds_is_seen_in_milliseconds() {
         let mut cadence = Cadence::default();
         assert!(cadence.after_look(0.0, 1.0) <= 0.02);

@@ -1,6 +1,7 @@
 //! The built binary, run as a person or a script runs it.
 
 mod ci;
+mod deploy;
 mod endpoints;
 mod help;
 mod input;
@@ -13,6 +14,7 @@ mod sandbox;
 mod schema;
 mod services;
 mod signals;
+mod simulated;
 mod smoke;
 mod stream;
 mod strict;

@@ -4,41 +4,14 @@ use crate::runtime::RuntimeApi;
 use crate::sandbox::{Run, Sandbox};
 use crate::schema::assert_events;
 use crate::services::{clients, left};
+use crate::simulated::{simulated, there};
 use kinesis_stack::environment::{Environment, TAG_EXPIRES};
 use kinesis_stack::reaper::FUNCTION;
 use serde_json::{Value, json};
-use simulated_aws::{Aws, Clock, serve};
 use std::process::{Child, Command, Stdio};
 
 const PAST: &str = "2026-01-01T00:00:00Z";
 const FUTURE: &str = "2999-01-01T00:00:00Z";
-
-/// A simulated account behind a port, in which so many seconds pass in one of ours.
-fn simulated(speed: f64) -> (Aws, String) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    listener.set_nonblocking(true).unwrap();
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let aws = Aws::new("us-east-1").on_clock(Clock::compressed(speed));
-            tell.send(aws.clone()).unwrap();
-            serve(aws, tokio::net::TcpListener::from_std(listener).unwrap()).await
-        })
-    });
-    (told.recv().unwrap(), endpoint)
-}
-
-/// What a command needs to find the account.
-fn there(mut command: Command, endpoint: &str) -> Command {
-    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
-        command.env_remove(name).env_remove(name.to_uppercase());
-    }
-    command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
-    command
-}
 
 /// The process of the function. Ends with the test.
 struct Function(Child);

@@ -57,6 +57,17 @@ async fn what_was_changed_behind_cloudformations_back_is_told_however_many_pages
 }
 
 #[tokio::test(start_paused = true)]
+async fn up_heals_what_has_drifted_where_that_is_asked_for_and_not_else() {
+    let mut bench = Bench::deployed().await;
+    bench.account().somebody_drifts(STACK, "Stream", "/RetentionPeriodHours", "12");
+    bench.up().await.unwrap();
+    assert_eq!(drift(&bench).await.unwrap().status, "DRIFTED");
+    bench.means.heal = true;
+    assert_eq!(bench.up().await.unwrap().changed, Some(true));
+    assert_eq!(drift(&bench).await.unwrap().status, "IN_SYNC");
+}
+
+#[tokio::test(start_paused = true)]
 async fn three_minutes_of_throttling_do_not_end_a_detection() {
     for operation in ["DetectStackDrift", "DescribeStackDriftDetectionStatus", "DescribeStackResourceDrifts"]
     {

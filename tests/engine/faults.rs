@@ -3,7 +3,7 @@
 use crate::bench::{Bench, STACK};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::{Event, ResourceEvent};
-use simulated_aws::{Fault, Refusal, When};
+use simulated_aws::{Fault, Refusal, When, reasons};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -110,11 +110,11 @@ async fn minutes_of_throttling_do_not_end_the_watch_of_somebodys_operation() {
 
 #[tokio::test(start_paused = true)]
 async fn every_event_is_told_once_however_the_pages_come() {
-    for (page, repeats) in [(100, 0), (4, 0), (4, 2), (2, 1)] {
+    for (page, repeats, lag) in [(100, 0, 0.0), (4, 0, 0.0), (4, 2, 0.0), (2, 1, 0.0), (4, 1, 8.0)] {
         let bench = Bench::new();
         {
             let script = &mut bench.account().script;
-            (script.page, script.repeats) = (page, repeats);
+            (script.page, script.repeats, script.event_lag_seconds) = (page, repeats, lag);
         }
         // A look that comes late finds many events at once.
         bench.account().faults.push(throttled("DescribeStackEvents", Duration::from_secs(3)));
@@ -127,6 +127,46 @@ async fn every_event_is_told_once_however_the_pages_come() {
             .count();
         assert_eq!(later_pages > 0, page < 20, "{page} a page");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_tells_how_long_each_takes_and_usually_takes_what_is_waited_for_and_the_critical_path() {
+    let bench = Bench::new();
+    let done = bench.up().await.unwrap();
+    let ended = |it: &ResourceEvent| it.status == "CREATE_COMPLETE" && it.logical_id != STACK;
+    let ended: Vec<ResourceEvent> = told(&bench).into_iter().filter(ended).collect();
+    assert!(ended.len() > 5 && ended.iter().all(|it| it.seconds.is_some()), "{ended:#?}");
+    let stream = ended.iter().find(|it| it.logical_id == "Stream").unwrap();
+    assert!(stream.usual.is_some() && stream.seconds > Some(1.0), "{stream:?}");
+
+    let events = bench.events();
+    let waited = |event: &Event| matches!(event, Event::Waiting { resources } if !resources.is_empty());
+    assert!(events.iter().any(waited));
+    let path = events.iter().find_map(|event| match event {
+        Event::CriticalPath { steps, seconds } => Some((steps.clone(), *seconds)),
+        _ => None,
+    });
+    let (steps, seconds) = path.unwrap();
+    assert_eq!(steps, done.critical_path);
+    assert_eq!(steps.last().unwrap().logical_id, "Delivery", "{steps:?}");
+    let explained: f64 = steps.iter().map(|step| step.seconds + step.idle_seconds).sum();
+    assert!(explained > 0.9 * seconds && explained < 1.01 * seconds, "{explained} of {seconds} s: {steps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cause_that_is_known_is_told_with_what_it_means_here_and_what_to_do() {
+    let bench = Bench::new();
+    let reason = reasons::quota("AWS::KinesisFirehose::DeliveryStream");
+    bench.account().script.failing.insert("Delivery".to_owned(), reason.clone());
+    let error = bench.up().await.unwrap_err();
+    assert!(error.cause.as_ref().is_some_and(|cause| cause.starts_with("Delivery")), "{error:?}");
+    assert!(error.meaning.is_some() && !error.remedies.is_empty());
+    let told = bench.events().into_iter().find_map(|event| match event {
+        Event::Diagnosed(diagnosis) => Some(diagnosis),
+        _ => None,
+    });
+    let told = told.unwrap();
+    assert_eq!((told.logical_id.as_str(), Some(told.meaning)), ("Delivery", error.meaning));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,8 @@
 //! `status` and `down`. Whatever happens, each command that is run again as a pipeline would run it comes to its
 //! right end or to the right error, within bounded calls and time, with nothing lost and nothing left.
 //!
-//! `SEED=17` replays one and prints all that happened; `SEEDS=100000` runs more, from `FIRST_SEED` on:
-//!
-//! `SEEDS=100000 cargo test --profile seeds --test engine every_seed -- --nocapture`
+//! `SEED=17` replays one and prints all that happened; `SEEDS=100000` runs more, from `FIRST_SEED` on, for which there
+//! is a profile: see CONTRIBUTING.md.
 
 mod draw;
 mod left;
@@ -316,7 +315,11 @@ fn play_all(seeds: &[u64], loud: bool) -> (Vec<(u64, String)>, String) {
                             most_calls.fetch_max(course.calls, Ordering::Relaxed);
                             most_seconds.fetch_max(course.took.as_secs(), Ordering::Relaxed);
                         }
-                        Err(why) => failed.lock().unwrap().push((*seed, why)),
+                        Err(why) => {
+                            // Nobody waits an hour for the first one.
+                            eprintln!("seed {seed}: {why}");
+                            failed.lock().unwrap().push((*seed, why));
+                        }
                     }
                 }
             };

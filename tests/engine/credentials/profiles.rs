@@ -40,10 +40,15 @@ region = eu-central-1
 
 /// What `list` says with this profile, on stderr.
 fn list(home: &Path, profile: &str, more: &[(&str, &str)]) -> String {
+    list_with(home, &["--profile", profile], more)
+}
+
+fn list_with(home: &Path, options: &[&str], more: &[(&str, &str)]) -> String {
     std::fs::create_dir_all(home.join(".aws/sso/cache")).unwrap();
     std::fs::write(home.join(".aws/config"), PROFILES).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-stack"))
-        .args(["list", "--profile", profile, "--region", "eu-central-1"])
+        .args(["list", "--region", "eu-central-1"])
+        .args(options)
         .current_dir(home)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -57,15 +62,17 @@ fn list(home: &Path, profile: &str, more: &[(&str, &str)]) -> String {
     stderr
 }
 
-/// An STS that refuses to let anybody assume a role. Its endpoint.
-fn refusing_sts() -> String {
+const NOT_FOR_ADA: &str = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole on \
+                           resource: arn:aws:iam::123456789012:role/deploy";
+
+/// An STS that refuses to let anybody assume a role, with this text. Its endpoint.
+fn refusing_sts(text: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let _ = stream.read(&mut [0; 8_192]);
-            let text = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/deploy";
             let body = format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{text}</Message></Error></ErrorResponse>"
             );
@@ -99,7 +106,7 @@ fn an_expired_single_sign_on_names_the_login_that_renews_it() {
 #[test]
 fn a_profile_that_asks_for_mfa_says_that_the_sdk_cannot_and_who_can() {
     let home = tempfile::tempdir().unwrap();
-    let sts = refusing_sts();
+    let sts = refusing_sts(NOT_FOR_ADA);
     let text = list(home.path(), "guarded", &[("AWS_ENDPOINT_URL_STS", &sts)]);
     assert!(
         text.contains("the profile `guarded` asks for MFA (arn:aws:iam::123456789012:mfa/ada)"),
@@ -111,11 +118,27 @@ fn a_profile_that_asks_for_mfa_says_that_the_sdk_cannot_and_who_can() {
 #[test]
 fn a_role_that_cannot_be_assumed_is_named_with_who_has_to_allow_it() {
     let home = tempfile::tempdir().unwrap();
-    let sts = refusing_sts();
+    let sts = refusing_sts(NOT_FOR_ADA);
     let text = list(home.path(), "deploy", &[("AWS_ENDPOINT_URL_STS", &sts)]);
     assert!(text.contains("not authorized to perform: sts:AssumeRole"), "{text}");
     assert!(text.contains("The role arn:aws:iam::123456789012:role/deploy can't be assumed"), "{text}");
     assert!(text.contains("trust policy"), "{text}");
+}
+
+#[test]
+fn a_pipeline_whose_role_does_not_trust_its_token_is_told_what_the_role_has_to_trust() {
+    let home = tempfile::tempdir().unwrap();
+    let sts = refusing_sts("Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    let token = home.path().join("token");
+    std::fs::write(&token, "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl").unwrap();
+    let variables = [
+        ("AWS_ENDPOINT_URL_STS", sts.as_str()),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/deploy"),
+    ];
+    let text = list_with(home.path(), &[], &variables);
+    assert!(text.contains("AWS_ROLE_ARN has to trust the pipeline's identity provider"), "{text}");
+    assert!(!text.contains("eyJ"), "the token is a secret: {text}");
 }
 
 #[test]
