@@ -103,9 +103,10 @@ import sys
 
 times = {it["command"]: it["median"] for it in json.load(open(sys.argv[1]))["results"]}
 print("medians of one run:", ", ".join(f"{name} {1000 * time:.0f} ms" for name, time in times.items()))
-print(f"up + down: {times['ours'] / times['bare']:.2f} x the bare program (at most 3), "
-      f"1/{times['cli'] / times['ours']:.1f} of the aws cli")
-print(f"up with nothing to change: {times['ours-unchanged'] / times['bare-unchanged']:.2f} x (at most 2)")
+cycle, unchanged = times["ours"] / times["bare"], times["ours-unchanged"] / times["bare-unchanged"]
+print(f"up + down: {cycle:.2f} x the bare program (at most 3), 1/{times['cli'] / times['ours']:.1f} of the aws cli")
+print(f"up with nothing to change: {unchanged:.2f} x (at most 2)")
+sys.exit(cycle > 3 or unchanged > 2)
 END
 unset AWS_ENDPOINT_URL
 hyperfine --warmup 3 -N "$tool --help" "$tool render"
