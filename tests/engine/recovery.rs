@@ -312,6 +312,21 @@ async fn a_change_set_that_somebody_elses_made_void_leads_to_another_look() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_that_is_over_while_somebody_else_is_always_quicker_is_told_as_that() {
+    for seconds in [20, 30, 45, 60] {
+        let mut bench = Bench::deployed().await;
+        bench.code("#!/bin/sh\nexit\n");
+        bench.conduct.timeout = Duration::from_secs(seconds);
+        let refusal = Refusal::new(404, "ChangeSetNotFound", "ChangeSet [up] does not exist");
+        bench.account().faults.push(Fault { operation: "ExecuteChangeSet", when: When::Always, refusal });
+        let began = tokio::time::Instant::now();
+        let error = bench.up().await.unwrap_err();
+        assert_eq!(error.kind, Kind::TimedOut, "{seconds} s: {error}");
+        assert!(began.elapsed().as_secs() < seconds + 15, "{seconds} s: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_bucket_of_a_stack_that_somebody_deleted_is_in_nobodys_way() {
     let bench = Bench::deployed().await;
     bench.account().somebody_deletes(STACK);

@@ -141,6 +141,9 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
                     crowded += 1;
                 }
                 Err(Again::Passing { error, .. }) => return Err(twice(&error).into()),
+                Err(Again::Overtaken(error)) if attempt.left().is_zero() => {
+                    return Err(too_late(context, &error).into());
+                }
                 Err(Again::Crowded { error, .. } | Again::Overtaken(error) | Again::Never(error)) => {
                     return Err(error);
                 }
@@ -148,6 +151,15 @@ pub async fn up(context: &Context, wish: &Wish<'_>, conduct: Conduct) -> Result<
         }
     };
     interrupt::unless_told_to_stop(context, &begun, conduct.timeout, work).await
+}
+
+/// Somebody else was quicker until the command's time was over.
+fn too_late(context: &Context, error: &anyhow::Error) -> Error {
+    let message =
+        format!("{} was not brought up in time: somebody else was at work", context.environment.stack());
+    Error::new(Kind::TimedOut, message)
+        .because(Error::of(error).to_string())
+        .remedy("Run it again: it watches what is under way to its end, then goes on.")
 }
 
 /// What mostly passes by itself has happened twice.
