@@ -61,8 +61,6 @@ impl Bench {
     /// The same account, with another run of the tool.
     pub fn again(&self) -> Self {
         let bench = Bench::at(self.aws.clone(), &self.context.clients.region, self.directory.clone());
-        // None of its tokens is one that the first run sent.
-        fastrand::seed(2 + u64::try_from(self.account().age().as_micros()).unwrap());
         Bench { conduct: self.conduct, shape: self.shape.clone(), means: self.means.clone(), ..bench }
     }
 
