@@ -4,17 +4,22 @@ use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
 use kinesis_stack::stack::{Consent, up};
-use simulated_aws::{Fault, Refusal, Spell, Trouble, When};
+use simulated_aws::{Aws, Fault, Refusal, Spell, Trouble, When};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Waits until the account was called so.
+async fn until_called(aws: &Aws, operation: &str) {
+    while !aws.now().calls.iter().any(|it| it.operation == operation) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
 
 /// Runs `up`, which is told to stop as soon as this call was made and so much time has passed.
 async fn up_told_to_stop(bench: &Bench, call: &str, after: Duration) -> Result<Done, Error> {
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|it| it.operation == call) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, call).await;
         tokio::time::sleep(after).await;
         signal.send(Kind::Terminated);
     };
@@ -56,15 +61,11 @@ async fn the_request_that_cancels_goes_out_within_a_second() {
         bench.code("#!/bin/sh\nexit\n");
         let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
         let measure = async {
-            while !aws.now().calls.iter().any(|it| it.operation == "ExecuteChangeSet") {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until_called(&aws, "ExecuteChangeSet").await;
             tokio::time::sleep(Duration::from_secs(2)).await;
             signal.send(Kind::Interrupted);
             let told = Instant::now();
-            while !aws.now().calls.iter().any(|it| it.operation == operation) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until_called(&aws, operation).await;
             told.elapsed()
         };
         let (up, took) = tokio::join!(bench.up(), measure);
@@ -126,9 +127,7 @@ async fn a_deletion_goes_on_and_the_next_down_finishes_it() {
     bench.conduct.consent = Consent::Given;
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|it| it.operation == "DeleteStack") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, "DeleteStack").await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         signal.send(Kind::Interrupted);
     };
@@ -154,9 +153,7 @@ async fn somebody_elses_operation_is_neither_cancelled_nor_deleted() {
     bench.code("#!/bin/sh\nexit\n");
     refuse_execution(&bench);
     let somebody = async {
-        while bench.calls("ExecuteChangeSet").is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&bench.aws, "ExecuteChangeSet").await;
         bench.account().somebody_updates(STACK);
     };
     let told = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_millis(500));
@@ -170,9 +167,7 @@ async fn somebody_elses_operation_is_neither_cancelled_nor_deleted() {
     let bench = Bench::new();
     refuse_execution(&bench);
     let somebody = async {
-        while bench.calls("ExecuteChangeSet").is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&bench.aws, "ExecuteChangeSet").await;
         "CREATE_IN_PROGRESS".clone_into(&mut bench.account().stack(STACK).unwrap().status);
     };
     let told = up_told_to_stop(&bench, "ExecuteChangeSet", Duration::from_millis(500));
@@ -212,9 +207,7 @@ async fn what_may_have_been_changed_beside_the_stack_is_said() {
     bench.forget();
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|it| it.operation == "UpdateFunctionCode") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, "UpdateFunctionCode").await;
         signal.send(Kind::Interrupted);
     };
     let code_only = up::code_only(&bench.context, &bench.workshop, bench.conduct);
@@ -237,9 +230,7 @@ async fn without_a_stack_no_deletion_is_said_to_go_on() {
     }
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|it| it.operation == "DeleteLogGroup") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, "DeleteLogGroup").await;
         signal.send(Kind::Interrupted);
     };
     let (down, ()) = tokio::join!(bench.down(), tell);
