@@ -16,6 +16,10 @@ use crate::error::{Error, Kind};
 use crate::event::{Event, Recovery};
 use crate::template;
 use anyhow::Result;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error as StdError;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -205,12 +209,8 @@ async fn roll_back(context: &Context, stack: &Stack, bounds: &Bounds<'_>) -> Res
     let request = request.client_request_token(operation::token("up"));
     let ask = || async {
         match request.clone().send().await {
-            Ok(_) => Ok(Asked::Begun),
             Err(error) if fault::demands_express(&error) => Ok(Asked::DemandsExpress),
-            Err(error) if fault::is_wrong_state(&error) => {
-                Ok(Asked::WrongState(fault::explain(error, "roll the failed update back")))
-            }
-            Err(error) => Err(fault::explain(error, "roll the failed update back")),
+            answer => asked(answer, "roll the failed update back"),
         }
     };
     match poll::patiently(context, bounds.left(), ask).await? {
@@ -232,15 +232,7 @@ async fn continue_rollback(
     let request = context.clients.cloudformation.continue_update_rollback().stack_name(&stack.id);
     let skip = (!skipping.is_empty()).then(|| skipping.to_vec());
     let request = request.set_resources_to_skip(skip).client_request_token(operation::token("up"));
-    let ask = || async {
-        match request.clone().send().await {
-            Ok(_) => Ok(Asked::Begun),
-            Err(error) if fault::is_wrong_state(&error) => {
-                Ok(Asked::WrongState(fault::explain(error, "go on with the roll-back")))
-            }
-            Err(error) => Err(fault::explain(error, "go on with the roll-back")),
-        }
-    };
+    let ask = || async { asked(request.clone().send().await, "go on with the roll-back") };
     match poll::patiently(context, bounds.left(), ask).await? {
         Asked::WrongState(error) => {
             refuse_unless_moved(context, stack, error, bounds).await?;
@@ -257,6 +249,18 @@ enum Asked {
     DemandsExpress,
     /// The stack isn't in the state for it.
     WrongState(anyhow::Error),
+}
+
+/// What an answer to a way out amounts to. `doing` completes the sentence "cannot …".
+fn asked<T, E>(answer: Result<T, SdkError<E, HttpResponse>>, doing: &str) -> Result<Asked>
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match answer {
+        Ok(_) => Ok(Asked::Begun),
+        Err(error) if fault::is_wrong_state(&error) => Ok(Asked::WrongState(fault::explain(error, doing))),
+        Err(error) => Err(fault::explain(error, doing)),
+    }
 }
 
 /// Where the stack has left the state in which it was found, somebody was quicker, or an answer was lost: whatever runs
