@@ -6,6 +6,7 @@ use kinesis_stack::environment::Environment;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
 use kinesis_stack::stack::Consent;
+use tokio::time::Instant;
 
 /// Twenty pull requests, each with a run of its own.
 fn pull_requests(bench: &Bench) -> Vec<Bench> {
@@ -32,6 +33,32 @@ async fn twenty_pull_requests_at_once_all_come_up_and_all_go_down() {
         down.unwrap_or_else(|error| panic!("{}: {error}", run.context.environment.name));
     }
     assert_eq!(bench.remains(), [""; 0]);
+}
+
+/// How long after its stack's last event a run was over.
+async fn up_and_how_late(run: &Bench) -> f64 {
+    run.up().await.unwrap_or_else(|error| panic!("{}: {error}", run.context.environment.name));
+    let now = Instant::now();
+    let stack = run.context.environment.stack();
+    let mut account = run.account();
+    let end = account.stack(&stack).and_then(|stack| stack.events.last().map(|event| event.at)).unwrap();
+    (now - end).as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_who_watch_at_once_share_the_few_looks_a_second_that_aws_takes_and_each_sees_its_end() {
+    let bench = Bench::new();
+    let a_second = 2;
+    bench.account().script.streams_creating = 20;
+    bench.account().script.calls_per_second.insert("DescribeStackEvents".to_owned(), a_second);
+    let runs = pull_requests(&bench);
+    let began = Instant::now();
+    let late = join_all(runs.iter().map(up_and_how_late)).await;
+    let taken = f64::from(a_second) * (Instant::now() - began).as_secs_f64();
+    let asked = bench.calls("DescribeStackEvents").len() as f64;
+    assert!(asked > taken, "{asked} looks, of which AWS takes {taken:.0}: nobody had to share");
+    assert!(asked < 3.0 * taken, "{asked} looks, of which AWS takes {taken:.0}: most are made in vain");
+    assert!(late.iter().all(|seconds| *seconds < 60.0), "{late:.1?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,6 +114,9 @@ pub struct Script {
     pub delivery_denied: BTreeSet<String>,
     /// Whether delivery streams read nothing, whatever their state says.
     pub delivery_never_reads: bool,
+    /// How many calls of an operation, by its name, a region takes in a second, whoever makes them: what is more is
+    /// throttled.
+    pub calls_per_second: BTreeMap<String, u32>,
     /// IAM actions that the caller lacks, such as `cloudformation:DescribeEvents`.
     pub denied: BTreeSet<String>,
 }
@@ -172,6 +175,7 @@ impl Default for Script {
             throttled_function: false,
             delivery_denied: BTreeSet::new(),
             delivery_never_reads: false,
+            calls_per_second: BTreeMap::new(),
             denied: BTreeSet::new(),
         }
     }

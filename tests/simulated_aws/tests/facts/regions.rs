@@ -1,6 +1,6 @@
 //! Other regions than the account's own.
 
-use crate::bench::{Bench, STACK, configuration, refusal};
+use crate::bench::{Bench, STACK, configuration, refusal, wait};
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 
 #[tokio::test(start_paused = true)]
@@ -34,4 +34,22 @@ async fn a_region_that_is_not_enabled_knows_no_tokens() {
     assert_eq!(limits.code(), Some("UnrecognizedClientException"));
     assert!(limits.message().unwrap().contains("security token included in the request is invalid"));
     bench.cloudformation.describe_stacks().send().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_callers_of_a_region_share_how_many_calls_a_second_it_takes() {
+    let bench = Bench::new();
+    bench.account().script.calls_per_second.insert("DescribeStacks".to_owned(), 2);
+    let client = |region: &str| {
+        let config = configuration(region).http_client(bench.aws.http_client()).build();
+        aws_sdk_cloudformation::Client::new(&config)
+    };
+    for who in [client("us-east-1"), client("us-east-1")] {
+        who.describe_stacks().send().await.unwrap();
+    }
+    assert_eq!(refusal(client("us-east-1").describe_stacks().send().await).0, "Throttling");
+    bench.cloudformation.list_stacks().send().await.unwrap();
+    client("eu-west-1").describe_stacks().send().await.unwrap();
+    wait(1).await;
+    client("us-east-1").describe_stacks().send().await.unwrap();
 }
