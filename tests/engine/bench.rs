@@ -19,6 +19,7 @@ use simulated_aws::{Account, Aws, Call};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 pub const STACK: &str = "kinesis-stack-dev";
 pub const BUCKET: &str = "kinesis-stack-123456789012-dev-us-east-1";
@@ -197,6 +198,13 @@ impl Bench {
         self.account().stack(STACK).map(|stack| stack.status.clone())
     }
 
+    /// When the stack's last event was.
+    pub fn end(&self) -> Instant {
+        let mut account = self.account();
+        let stack = account.stack(&self.context.environment.stack());
+        stack.and_then(|stack| stack.events.last().map(|event| event.at)).unwrap()
+    }
+
     /// The environment's remains: everything but the artifact bucket and deleted stacks.
     pub fn remains(&self) -> Vec<String> {
         let account = self.account();
@@ -205,6 +213,13 @@ impl Bench {
         let things = account.things.keys().map(|(_, name)| name.clone());
         let stacks = account.stacks.iter().filter(|stack| !stack.is_gone()).map(|stack| stack.name.clone());
         buckets.chain(things).chain(stacks).collect()
+    }
+}
+
+/// Waits until the account was called so.
+pub async fn until_called(aws: &Aws, operation: &str) {
+    while !aws.now().calls.iter().any(|call| call.operation == operation) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

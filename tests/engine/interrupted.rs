@@ -1,19 +1,12 @@
 //! SIGINT and SIGTERM: what was begun is taken back.
 
-use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK, until_called};
 use kinesis_stack::error::{Error, Kind};
 use kinesis_stack::event::{Done, Event};
 use kinesis_stack::stack::{Consent, up};
-use simulated_aws::{Aws, Fault, Refusal, Spell, Trouble, When};
+use simulated_aws::{Fault, Refusal, Spell, Trouble, When};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Waits until the account was called so.
-async fn until_called(aws: &Aws, operation: &str) {
-    while !aws.now().calls.iter().any(|it| it.operation == operation) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 /// Runs `up`, which is told to stop as soon as this call was made and so much time has passed.
 async fn up_told_to_stop(bench: &Bench, call: &str, after: Duration) -> Result<Done, Error> {

@@ -1,7 +1,7 @@
 //! How long after AWS is done the tool says so, and how many looks that takes, in virtual time: beside pollers
 //! that look at a fixed pace.
 
-use crate::bench::{Bench, STACK};
+use crate::bench::{Bench, STACK, until_called};
 use kinesis_stack::stack::Consent;
 use std::fmt::Write;
 use std::time::Duration;
@@ -30,12 +30,6 @@ fn looks(bench: &Bench, from: usize) -> usize {
         .count()
 }
 
-/// When the stack reached its end.
-fn end(bench: &Bench) -> Instant {
-    let mut account = bench.account();
-    account.stack(STACK).and_then(|stack| stack.events.last().map(|event| event.at)).unwrap()
-}
-
 /// A stack whose creation takes about this long, the `number`th of its kind.
 async fn stack(pace: f64, number: u64) -> Bench {
     let mut bench = Bench::new();
@@ -52,10 +46,10 @@ async fn ours(pace: f64, stacks: u64) -> Measured {
         let bench = stack(pace, number).await;
         let began = Instant::now();
         bench.up().await.unwrap();
-        measured.late.push((Instant::now() - end(&bench)).as_secs_f64());
+        measured.late.push((Instant::now() - bench.end()).as_secs_f64());
         let executed = bench.called().iter().position(|call| call == "ExecuteChangeSet").unwrap();
         measured.calls += looks(&bench, executed) as f64 / stacks as f64;
-        measured.minutes += (end(&bench) - began).as_secs_f64() / 60.0 / stacks as f64;
+        measured.minutes += (bench.end() - began).as_secs_f64() / 60.0 / stacks as f64;
     }
     measured.late.sort_by(f64::total_cmp);
     measured
@@ -69,9 +63,7 @@ async fn fixed(pace: f64, stacks: u64, every: Duration) -> Measured {
         let began = Instant::now();
         let poll = async {
             // It begins to ask when the stack begins to be made.
-            while !bench.called().iter().any(|call| call == "ExecuteChangeSet") {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            until_called(&bench.aws, "ExecuteChangeSet").await;
             let mut calls = 0;
             loop {
                 calls += 1;
@@ -86,9 +78,9 @@ async fn fixed(pace: f64, stacks: u64, every: Duration) -> Measured {
         };
         let (up, (calls, told)) = tokio::join!(bench.up(), poll);
         up.unwrap();
-        measured.late.push((told - end(&bench)).as_secs_f64());
+        measured.late.push((told - bench.end()).as_secs_f64());
         measured.calls += f64::from(calls) / stacks as f64;
-        measured.minutes += (end(&bench) - began).as_secs_f64() / 60.0 / stacks as f64;
+        measured.minutes += (bench.end() - began).as_secs_f64() / 60.0 / stacks as f64;
     }
     measured.late.sort_by(f64::total_cmp);
     measured

@@ -1,6 +1,6 @@
 //! `up --ttl` and `extend`: when an environment's time is over.
 
-use crate::bench::{Bench, STACK};
+use crate::bench::{Bench, STACK, until_called};
 use jiff::{SignedDuration, Timestamp};
 use kinesis_stack::environment::{TAG_EXPIRES, TAG_PULL_REQUEST};
 use kinesis_stack::error::{Error, Kind};
@@ -328,9 +328,7 @@ async fn an_extension_that_is_told_to_stop_stops_and_says_what_goes_on() {
     let bench = living().await;
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|call| call.operation == "UpdateStack") {
-            sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, "UpdateStack").await;
         signal.send(Kind::Interrupted);
     };
     let (ended, ()) = tokio::join!(extend(&bench, Ttl::For(HOUR)), tell);

@@ -1,6 +1,6 @@
 //! `reaper up`, `reaper status` and `reaper down`.
 
-use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK as ENVIRONMENT};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK as ENVIRONMENT, until_called};
 use kinesis_stack::artifact::Artifact;
 use kinesis_stack::environment::{Environment, TAG_ENVIRONMENT, TAG_EXPIRES, artifact_key};
 use kinesis_stack::error::{Error, Kind};
@@ -211,9 +211,7 @@ async fn a_role_that_has_not_spread_yet_is_tried_once_more() {
     bench.account().script.failing.insert("Function".to_owned(), race.to_owned());
     let watched = bench.aws.clone();
     let mending = async {
-        while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        until_called(&watched, "DeleteStack").await;
         watched.now().script.failing.clear();
     };
     let (done, ()) = tokio::join!(up(&bench, "one", 15), mending);
@@ -310,9 +308,7 @@ async fn told_to_stop_it_leaves_to_cloudformation_what_was_begun() {
     let bench = Bench::new();
     let watched = bench.aws.clone();
     let signal = async {
-        while !watched.now().calls.iter().any(|call| call.operation == "CreateStack") {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        until_called(&watched, "CreateStack").await;
         bench.signal.send(Kind::Interrupted);
     };
     let (done, ()) = tokio::join!(up(&bench, "one", 15), signal);

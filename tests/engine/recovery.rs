@@ -1,6 +1,6 @@
 //! The ways out of stuck states that `up` takes by itself, and what it does about failures that pass.
 
-use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK};
+use crate::bench::{ARTIFACTS, BUCKET, Bench, STACK, until_called};
 use kinesis_stack::environment::TAG_KEPT;
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::{Event, Recovery};
@@ -227,9 +227,7 @@ async fn the_iam_race_is_tried_once_more_and_out_loud() {
         .insert("Delivery".to_owned(), reasons::role_not_assumable_by_firehose("r"));
     let watched = bench.aws.clone();
     let mend = async {
-        while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        until_called(&watched, "DeleteStack").await;
         watched.now().script.failing.clear();
     };
     let (up, ()) = tokio::join!(bench.up(), mend);
@@ -253,9 +251,7 @@ async fn a_zip_that_was_taken_away_under_it_is_uploaded_again() {
     bench.account().script.failing.insert("Processor".to_owned(), gone.to_owned());
     let watched = bench.aws.clone();
     let somebody = async {
-        while !watched.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        until_called(&watched, "DeleteStack").await;
         let mut account = watched.now();
         account.script.failing.clear();
         account.buckets.remove(ARTIFACTS).expect("the artifact bucket");

@@ -1,7 +1,7 @@
 //! `reap`.
 
 use super::{account, add, is_left, reap, stack};
-use crate::bench::{BUCKET, Bench, STACK};
+use crate::bench::{BUCKET, Bench, STACK, until_called};
 use kinesis_stack::environment::{Environment, TAG_ENVIRONMENT, TAG_EXPIRES, expiry_tag};
 use kinesis_stack::error::Kind;
 use kinesis_stack::event::Event;
@@ -327,9 +327,7 @@ async fn told_to_stop_it_begins_no_other_and_leaves_the_rest_to_cloudformation()
     bench.forget();
     let (aws, signal) = (bench.aws.clone(), bench.signal.clone());
     let tell = async {
-        while !aws.now().calls.iter().any(|call| call.operation == "DeleteStack") {
-            sleep(Duration::from_millis(10)).await;
-        }
+        until_called(&aws, "DeleteStack").await;
         sleep(Duration::from_secs(2)).await;
         signal.send(Kind::Terminated);
     };
