@@ -3,7 +3,8 @@
 use crate::clock::Clock;
 use crate::cloudformation::{self, Detection, Stack};
 use crate::others::Deed;
-use crate::s3::{self, Bucket, Rate};
+use crate::rate::Rate;
+use crate::s3::{self, Bucket};
 use crate::script::{Fault, Kill, Script};
 use crate::spell::Spell;
 use crate::tagging::Remembered;
@@ -58,10 +59,8 @@ pub struct Account {
     pub(crate) metrics: metrics::Metrics,
     /// What somebody does right before the next call of an operation is answered.
     pub(crate) awaited: Vec<(String, Deed)>,
-    /// What each bucket was asked in its running second: since when, calls, deleted keys.
+    /// What each bucket, and each operation in a region, was asked in its running second.
     pub(crate) rates: BTreeMap<String, Rate>,
-    /// What each region was asked in its running second, by operation: since when, and how many times.
-    pub(crate) asked: BTreeMap<(String, String), (Instant, u32)>,
     /// Names of deleted buckets, and until when they stay taken.
     pub(crate) freed: BTreeMap<String, Instant>,
     pub(crate) detections: Vec<Detection>,
@@ -99,7 +98,6 @@ impl Account {
             metrics: BTreeMap::new(),
             awaited: Vec::new(),
             rates: BTreeMap::new(),
-            asked: BTreeMap::new(),
             freed: BTreeMap::new(),
             detections: Vec::new(),
             remembered: Vec::new(),
@@ -219,28 +217,12 @@ impl Account {
         if self.script.disabled_regions.contains(&call.region) {
             return Some(Refusal::disabled_region(&call.service));
         }
-        if self.is_asked_too_often(call) {
-            return Some(Refusal::throttled(&call.service));
+        if let Some(throttled) = self.throttles(call) {
+            return Some(throttled);
         }
         let action = call.action();
         let denied = self.script.denied.contains(&action);
         denied.then(|| Refusal::denied(&self.caller, &action, &self.resource_of(call)))
-    }
-
-    /// Fact: calls are throttled per account and region, so that all who watch share what it takes.
-    fn is_asked_too_often(&mut self, call: &Call) -> bool {
-        let Some(most) = self.script.calls_per_second.get(&call.operation) else {
-            return false;
-        };
-        let now = self.clock.now();
-        let whose = (call.region.clone(), call.operation.clone());
-        let (since, calls) = self.asked.entry(whose).or_insert((now, 0));
-        if now.saturating_duration_since(*since) >= Duration::from_secs(1) {
-            (*since, *calls) = (now, 0);
-        }
-        let is_full = *calls >= *most;
-        *calls += u32::from(!is_full);
-        is_full
     }
 
     /// The ARN of what a call is about, as a denial names it.

@@ -18,6 +18,7 @@ mod lambda;
 mod logs;
 mod metrics;
 mod others;
+mod rate;
 /// Sentences in which AWS says why a resource can't be made.
 pub mod reasons;
 mod record;

@@ -4,9 +4,7 @@ mod bucket;
 mod calls;
 mod lists;
 mod objects;
-mod rate;
 
 pub use bucket::{Bucket, Version};
 pub(crate) use calls::serve;
 pub(crate) use objects::serve_object;
-pub(crate) use rate::Rate;
